@@ -1,0 +1,1 @@
+"""Loading encoders safely, encoding texts once, and exact search over the vectors."""

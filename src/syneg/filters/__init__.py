@@ -1,0 +1,1 @@
+"""Quality gates and false-negative checks: functions of records to verdicts."""

@@ -1,0 +1,1 @@
+"""Phase 2: which negatives each training instance gets."""

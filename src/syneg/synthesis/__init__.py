@@ -1,0 +1,1 @@
+"""Phase 1: a language model writes hard negatives under a multi-attribute prompt."""

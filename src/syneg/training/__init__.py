@@ -1,0 +1,1 @@
+"""Phase 3: contrastive fine-tuning through sentence-transformers' trainer."""
