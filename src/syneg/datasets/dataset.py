@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -141,8 +143,9 @@ class RetrievalDataset:
 
     def fingerprint(self) -> str:
         """Return a hash of all ids, texts and judgements, whatever the files' layout."""
-        tables: list[pa.Table] = [self.corpus, self.queries, *self.qrels.values()]
-        return value_hash([self.splits, *(_content_hash(table) for table in tables)])
+        splits = sorted(self.splits)
+        tables = [self.corpus, self.queries, *(self.qrels[split] for split in splits)]
+        return value_hash([splits, *(_content_hash(table) for table in tables)])
 
     @cached_property
     def _document_ids(self) -> pa.Array:
@@ -182,11 +185,8 @@ def _rows(ids: Sequence[str] | pa.ChunkedArray, known: pa.Array) -> Rows:
 
 def _content_hash(table: pa.Table) -> str:
     # Hash values, not buffers: slices and chunking must not change the result.
-    import hashlib
-
     digest = hashlib.sha256()
     for batch in table.to_batches(max_chunksize=8192):
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            digest.update("\x1f".join(map(str, row)).encode("utf-8", "surrogatepass"))
-            digest.update(b"\x1e")
+            digest.update(json.dumps(row).encode("ascii"))
     return digest.hexdigest()

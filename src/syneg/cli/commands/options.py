@@ -1,0 +1,102 @@
+"""The options that `run` and the stage commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from syneg.pipeline.config import RunConfig
+
+Dataset = Annotated[
+    str | None,
+    typer.Option("--dataset", help="BEIR folder, 'pydocs' (built in), or 'hub:NAME'."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Encoder: 'minilm' (default), a folder, or 'hub:NAME'."),
+]
+LanguageModel = Annotated[
+    str | None,
+    typer.Option(
+        "--llm",
+        help="Who writes negatives: 'none' (default), 'local', or the URL of any "
+        "OpenAI-compatible server. The key is read from SYNEG_LLM_API_KEY or OPENAI_API_KEY.",
+    ),
+]
+LanguageModelName = Annotated[
+    str | None, typer.Option("--llm-model", help="The model's name at the server.")
+]
+Synthetic = Annotated[
+    Path | None,
+    typer.Option("--synthetic", help="JSONL file of negatives that were written elsewhere."),
+]
+Output = Annotated[
+    Path, typer.Option("--output", help="The run folder; the same one goes on where it stopped.")
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="YAML file; see config.yaml of a run.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One configuration value, e.g. training.epochs=5; repeatable."),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Forbid every request that leaves this machine.")
+]
+SkipUnknown = Annotated[
+    bool, typer.Option("--skip-unknown", help="Go on without judgements that name unknown ids.")
+]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Let code that comes with a model run.")
+]
+
+
+def configuration(
+    *,
+    output: Path,
+    dataset: str | None,
+    model: str | None,
+    llm: str | None,
+    llm_model: str | None,
+    synthetic: Path | None,
+    config: Path | None,
+    overrides: list[str] | None,
+    offline: bool,
+    skip_unknown: bool,
+    trust_remote_code: bool,
+) -> RunConfig:
+    """Return the configuration that the command line means.
+
+    Where neither a file nor a data set is named and the output folder holds a run already,
+    that run's own configuration is the starting point.
+
+    Raises:
+        InputError: No data set is named anywhere, or a value is wrong.
+    """
+    from syneg.errors import InputError
+    from syneg.pipeline.config import load_config
+
+    kept = output / "config.yaml"
+    if config is None and dataset is None:
+        if not kept.is_file():
+            raise InputError(
+                "no data set is named", field="--dataset", remedy="give a BEIR folder or 'pydocs'"
+            )
+        config = kept
+    return load_config(
+        config,
+        overrides or [],
+        {
+            "dataset.location": dataset,
+            "dataset.skip_unknown": skip_unknown or None,
+            "model.location": model,
+            "model.trust_remote_code": trust_remote_code or None,
+            "llm.server": llm,
+            "llm.model": llm_model,
+            "llm.recorded": None if synthetic is None else str(synthetic),
+            "offline": offline or None,
+        },
+    )

@@ -1,0 +1,112 @@
+"""Doing a run and telling plainly how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from syneg.cli.console import INTERRUPTED, ConsoleProgress, err, out
+from syneg.evaluation.decision import headline
+from syneg.pipeline.config import RunConfig
+from syneg.pipeline.pipeline import run_pipeline
+
+_STAND_IN = (
+    "The language model of the demo has 135 million parameters: a stand-in that proves the "
+    "wiring, not the method. Name a real one: syneg run --dataset FOLDER --llm URL --llm-model "
+    "NAME --output DIR (any OpenAI-compatible server)."
+)
+
+
+def run_and_show(config: RunConfig, output: Path, *, until: str, is_demo: bool = False) -> None:
+    """Run the pipeline and print what came of it.
+
+    Args:
+        config: What to do.
+        output: The run folder.
+        until: The last stage.
+        is_demo: Whether to say that the demo's language model is a stand-in.
+    """
+    try:
+        summaries = run_pipeline(config, output, until=until, progress=ConsoleProgress())
+    except KeyboardInterrupt:
+        err.print("interrupted; run the same command again to go on", highlight=False)
+        raise typer.Exit(INTERRUPTED) from None
+    if "filter" in summaries and summaries["filter"]["gates"]:
+        out.print(gates_table(summaries["filter"]["gates"]))
+    if "evaluate" in summaries:
+        _show_result(summaries["evaluate"], config)
+    else:
+        out.print(f"[bold]{until}[/] is done.")
+    if "report" in summaries:
+        out.print(f"Report: {output / 'report.html'}", highlight=False)
+        out.print(f"Model:  {output / 'model'}", highlight=False)
+        out.print(f"All else (negatives, verdicts, runs, figures): {output}", highlight=False)
+    else:
+        err.print(f"next: syneg run --output {output}", highlight=False)
+    if is_demo:
+        out.print(_STAND_IN, highlight=False)
+
+
+def metrics_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
+    """Return metrics as a table, a row per model, in percent."""
+    names = list(next(iter(rows.values())))
+    table = Table(title=title, title_justify="left")
+    table.add_column("model")
+    for name in names:
+        table.add_column(name, justify="right")
+    for model, metrics in rows.items():
+        table.add_row(model, *(f"{100 * metrics[name]:.2f}" for name in names))
+    return table
+
+
+def gates_table(gates: list[dict[str, Any]]) -> Table:
+    """Return how many synthetic negatives each gate judged and dropped."""
+    table = Table(title="Synthetic negatives by gate", title_justify="left")
+    for name in ("gate", "judged", "dropped", "dropped first here"):
+        table.add_column(name, justify="left" if name == "gate" else "right")
+    for one in gates:
+        values = (one["judged"], one["dropped"], one["dropped_first"])
+        table.add_row(one["gate"], *map(str, values))
+    return table
+
+
+def _show_result(metrics: dict[str, Any], config: RunConfig) -> None:
+    test = config.dataset.test
+    out.print(
+        metrics_table(
+            f"{test} split, in percent",
+            {
+                "starting model": metrics["models"]["starting"][test],
+                "tuned model": metrics["models"]["tuned"][test],
+            },
+        )
+    )
+    slices = Table(title="nDCG@10 by whether a positive was trained on", title_justify="left")
+    for name in ("test queries", "count", "starting", "tuned", "difference", "95% interval", "p"):
+        slices.add_column(name, justify="left" if name == "test queries" else "right")
+    rows = {
+        "all": metrics["test"],
+        "positive seen in training": metrics["test_slices"]["seen"],
+        "positive not seen": metrics["test_slices"]["unseen"],
+    }
+    for name, one in rows.items():
+        slices.add_row(name, *_cells(one))
+    out.print(slices)
+    out.print(headline(metrics), highlight=False)
+
+
+def _cells(one: dict[str, Any]) -> list[str]:
+    if not one["queries"]:
+        return ["0", "", "", "", "", ""]
+    return [
+        str(one["queries"]),
+        f"{100 * one['before']:.2f}",
+        f"{100 * one['after']:.2f}",
+        f"{100 * one['difference']:+.2f}",
+        f"{100 * one['low']:+.2f} … {100 * one['high']:+.2f}",
+        f"{one['p_value']:.3f}",
+    ]

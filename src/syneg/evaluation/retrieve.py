@@ -1,0 +1,100 @@
+"""From a data set and an encoder to a run: the nearest documents of every query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from syneg.datasets.dataset import RetrievalDataset
+from syneg.encoders.encoder import Encoder, Vectors
+from syneg.encoders.search import exact_search
+from syneg.encoders.store import VectorStore, encode_corpus
+from syneg.files import replacing
+from syneg.progress import Progress
+
+RUN_SCHEMA = pa.schema(
+    [
+        ("query_id", pa.large_string()),
+        ("doc_id", pa.large_string()),
+        ("score", pa.float32()),
+        ("rank", pa.int32()),
+    ]
+)
+DEPTH = 100
+
+
+def corpus_vectors(
+    dataset: RetrievalDataset, corpus_hash: str, encoder: Encoder, folder: Path, progress: Progress
+) -> VectorStore:
+    """Encode the corpus once; the folder is named by the corpus and the encoder.
+
+    Args:
+        dataset: Whose corpus is encoded.
+        corpus_hash: The data set's fingerprint, computed once by the caller.
+        encoder: The model.
+        folder: Parent of the store.
+        progress: Shows the documents done.
+    """
+    place = folder / f"{corpus_hash}-{encoder.fingerprint}"
+    rows = dataset.corpus.num_rows
+    return encode_corpus(encoder, dataset.document_texts, rows, place, progress)
+
+
+def retrieve(
+    dataset: RetrievalDataset,
+    query_ids: list[str],
+    query_vectors: Vectors,
+    blocks: Iterable[tuple[int, Vectors]],
+    depth: int = DEPTH,
+) -> pa.Table:
+    """Return the run of the given queries, by exact search.
+
+    A document that is the query itself (same id and same text, as in duplicate-question data)
+    is left out.
+
+    Args:
+        dataset: The corpus that `blocks` hold the vectors of.
+        query_ids: The queries, in the order of `query_vectors`.
+        query_vectors: Shape (queries, dimensions).
+        blocks: The corpus's vectors.
+        depth: Documents per query.
+
+    Returns:
+        Columns of `RUN_SCHEMA`, rank from 1, best first within a query.
+    """
+    own = _own_rows(dataset, query_ids)
+    rows, scores = exact_search(query_vectors, blocks, depth + int((own >= 0).any()))
+    keep = rows != own[:, None]
+    keep &= np.cumsum(keep, axis=1) <= depth
+    counts = keep.sum(axis=1)
+    ranks = np.cumsum(keep, axis=1)[keep]
+    return pa.Table.from_arrays(
+        [
+            pa.array(np.repeat(np.array(query_ids, dtype=object), counts), pa.large_string()),
+            pa.array(dataset.document_ids(rows[keep]), pa.large_string()),
+            pa.array(scores[keep], pa.float32()),
+            pa.array(ranks, pa.int32()),
+        ],
+        schema=RUN_SCHEMA,
+    )
+
+
+def write_trec_run(run: pa.Table, path: Path, tag: str) -> None:
+    """Write a run in TREC's format: `qid Q0 docid rank score tag`."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
+        for batch in run.to_batches(max_chunksize=65536):
+            columns = [batch.column(name).to_pylist() for name in RUN_SCHEMA.names]
+            for query_id, doc_id, score, rank in zip(*columns, strict=True):
+                handle.write(f"{query_id} Q0 {doc_id} {rank} {score:.6f} {tag}\n")
+
+
+def _own_rows(dataset: RetrievalDataset, query_ids: list[str]) -> np.ndarray:
+    own = dataset.document_rows(query_ids)
+    for number in np.flatnonzero(own >= 0):
+        document = dataset.document_texts([int(own[number])])[0]
+        if document.split() != dataset.query_texts([query_ids[number]])[0].split():
+            own[number] = -1
+    return own

@@ -1,0 +1,114 @@
+"""What every origin of negatives has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from syneg.datasets.dataset import RetrievalDataset
+from syneg.negatives.record import NEGATIVE_SCHEMA, negative_identity
+
+
+@runtime_checkable
+class NegativeSource(Protocol):
+    """Proposes negatives for the queries of a split."""
+
+    @property
+    def name(self) -> str:
+        """What is written in the `source` field of its records."""
+        ...  # pragma: no cover
+
+    def propose(self, dataset: RetrievalDataset, split: str) -> pa.Table:
+        """Return proposals, columns of `NEGATIVE_SCHEMA`."""
+        ...  # pragma: no cover
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a search found for queries, before anything is left out.
+
+    Attributes:
+        query_ids: The queries.
+        rows: Corpus rows, shape (queries, depth), best first; -1 where there is none.
+        scores: The source's scores, same shape.
+    """
+
+    query_ids: list[str]
+    rows: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float32]
+
+
+def known_positives(dataset: RetrievalDataset, split: str) -> dict[str, list[str]]:
+    """Return the positives of each query of a split, highest grade first.
+
+    Documents that another split judges relevant to the same query are appended: whatever
+    the split, a known positive is never a negative.
+    """
+    found: dict[str, dict[str, None]] = {query_id: {} for query_id in dataset.query_ids(split)}
+    for name in [split, *(one for one in dataset.splits if one != split)]:
+        table = dataset.positives(name).sort_by([("grade", "descending")])
+        for query_id, doc_id in zip(
+            table["query_id"].to_pylist(), table["doc_id"].to_pylist(), strict=True
+        ):
+            if query_id in found:
+                found[query_id][doc_id] = None
+    return {query_id: list(docs) for query_id, docs in found.items() if docs}
+
+
+def to_proposals(
+    dataset: RetrievalDataset,
+    source: str,
+    candidates: Candidates,
+    positives: Mapping[str, list[str]],
+    references: Mapping[str, str],
+    depth: int,
+) -> pa.Table:
+    """Turn a search's result into proposals: known positives and the query itself left out.
+
+    Args:
+        dataset: Whose corpus the rows point into.
+        source: Name of the source.
+        candidates: What was found.
+        positives: Known positives by query.
+        references: The positive that each query's negatives are proposed against.
+        depth: Most proposals per query; they keep the rank that the search gave them.
+    """
+    columns: dict[str, list[object]] = {
+        name: [] for name in ("negative_id", "query_id", "positive_id", "doc_id", "score", "rank")
+    }
+    for query_id, rows, scores in zip(
+        candidates.query_ids, candidates.rows, candidates.scores, strict=True
+    ):
+        found = np.flatnonzero(rows >= 0)
+        barred = {*positives[query_id], query_id}
+        ids = dataset.document_ids(rows[found])
+        allowed = [place for place in range(len(ids)) if ids[place] not in barred][:depth]
+        reference = references[query_id]
+        for place in allowed:
+            doc_id = ids[place]
+            columns["negative_id"].append(negative_identity(query_id, reference, source, doc_id))
+            columns["query_id"].append(query_id)
+            columns["positive_id"].append(reference)
+            columns["doc_id"].append(doc_id)
+            columns["score"].append(float(scores[found[place]]))
+            columns["rank"].append(int(found[place]) + 1)
+    size = len(columns["doc_id"])
+    arrays = [
+        pa.array(columns[field.name], field.type)
+        if field.name in columns
+        else pa.array([source] * size, field.type)
+        if field.name == "source"
+        else pa.nulls(size, field.type)
+        for field in NEGATIVE_SCHEMA
+    ]
+    return pa.Table.from_arrays(arrays, schema=NEGATIVE_SCHEMA)
+
+
+def first_references(positives: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the first positive of each query: the highest grade, then the qrels' order."""
+    return {query_id: docs[0] for query_id, docs in positives.items()}

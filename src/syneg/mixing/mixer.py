@@ -1,0 +1,227 @@
+"""Phase 2: hybrid mixing, a query over the pool and its verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from syneg.errors import InputError
+from syneg.mixing.options import MixingOptions
+from syneg.negatives.pool import standing_decisions
+from syneg.negatives.record import SYNTHETIC
+from syneg.negatives.verdict import Decision
+from syneg.seeding import generator_for
+
+FILL = "random"
+"""The source that fills up where the others have too few negatives for a query."""
+
+INSTANCE_SCHEMA = pa.schema(
+    [
+        pa.field("query_id", pa.string(), nullable=False),
+        pa.field("positive_id", pa.string(), nullable=False),
+        pa.field("negative_ids", pa.list_(pa.string()), nullable=False),
+        pa.field("sources", pa.list_(pa.string()), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The training instances and how they came about.
+
+    Attributes:
+        instances: Columns of `INSTANCE_SCHEMA`; every row has the same number of negatives.
+        by_source: Negatives used, by source.
+        synthetic_proposed: Synthetic negatives in the pool.
+        synthetic_accepted: Those that no verdict drops.
+        synthetic_used: Whether synthetic negatives were mixed in at all.
+        fallback: Instances in which retrieved negatives stand in for missing synthetic ones.
+        filled: Random negatives that stand in for missing retrieved ones.
+        repeated: Places filled by a negative that the instance already has, because the
+            corpus offers no other.
+        without_negatives: (query, positive) pairs left out because there is no negative.
+    """
+
+    instances: pa.Table
+    by_source: dict[str, int]
+    synthetic_proposed: int
+    synthetic_accepted: int
+    synthetic_used: bool
+    fallback: int
+    filled: int
+    repeated: int
+    without_negatives: int
+
+    @property
+    def synthetic_yield(self) -> float:
+        """Share of the proposed synthetic negatives that is accepted; 0 where none was."""
+        return self.synthetic_accepted / max(1, self.synthetic_proposed)
+
+    def summary(self) -> dict[str, object]:
+        """Return the composition as plain values, for the manifest and the report."""
+        fields = {key: value for key, value in self.__dict__.items() if key != "instances"}
+        return {
+            "instances": self.instances.num_rows,
+            **fields,
+            "synthetic_yield": self.synthetic_yield,
+        }
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """The accepted negatives of one query."""
+
+    synthetic: tuple[tuple[str, str], ...]  # (negative id, positive id)
+    retrieved: tuple[tuple[str, str, str], ...]  # (negative id, source, document)
+    fill: tuple[tuple[str, str, str], ...]
+
+
+def mix(
+    pairs: Sequence[tuple[str, str]],
+    negatives: pa.Table,
+    verdicts: pa.Table,
+    options: MixingOptions,
+    *,
+    seed: int = 0,
+) -> Mixture:
+    """Give every (query, positive) its negatives: synthetic and retrieved side by side.
+
+    An instance draws from a generator seeded by (seed, query, positive), and candidates are
+    put in order of their ids first, so neither the order of the pool's rows nor the other
+    queries change it. Where a query has no accepted synthetic negative, retrieved ones take
+    the place; where too few are retrieved, random ones.
+
+    Args:
+        pairs: The training pairs.
+        negatives: The pool, columns of `NEGATIVE_SCHEMA`.
+        verdicts: Columns of `VERDICT_SCHEMA`.
+        options: How many of each kind.
+        seed: Of every draw.
+
+    Raises:
+        InputError: No pair has any negative although some were asked for.
+
+    Source:
+        SyNeg (arXiv 2412.17250), hybrid sampling: (q, d+, [synthetic, retrieved, ...]).
+    """
+    decisions = standing_decisions(verdicts)
+    proposed = negatives["source"].to_pylist().count(SYNTHETIC)
+    offers, accepted = _offers(negatives, decisions, options)
+    use_synthetic = options.synthetic > 0 and accepted > 0
+    use_synthetic = use_synthetic and accepted / proposed >= options.minimum_yield
+    rows: list[dict[str, object]] = []
+    counts: Counter[str] = Counter()
+    by_source: Counter[str] = Counter()
+    for query_id, positive_id in _limited(pairs, options.positives_per_query):
+        offer = offers.get(query_id, _Offer((), (), ()))
+        chosen = _choose(offer, query_id, positive_id, options, use_synthetic, seed, counts)
+        if not chosen and options.total:
+            counts["without"] += 1
+            continue
+        sources = [source for _, source in chosen]
+        by_source.update(sources)
+        ids = [negative_id for negative_id, _ in chosen]
+        rows.append(
+            {
+                "query_id": query_id,
+                "positive_id": positive_id,
+                "negative_ids": ids,
+                "sources": sources,
+            }
+        )
+    if not rows:
+        raise InputError(
+            "no training pair has a negative",
+            remedy="use a larger corpus, or set mixing.synthetic and mixing.retrieved to 0 to "
+            "train with in-batch negatives alone",
+        )
+    return Mixture(
+        instances=pa.Table.from_pylist(rows, schema=INSTANCE_SCHEMA),
+        by_source=dict(sorted(by_source.items())),
+        synthetic_proposed=proposed,
+        synthetic_accepted=accepted,
+        synthetic_used=use_synthetic,
+        fallback=counts["fallback"],
+        filled=counts["filled"],
+        repeated=counts["repeated"],
+        without_negatives=counts["without"],
+    )
+
+
+def _limited(pairs: Sequence[tuple[str, str]], most: int) -> list[tuple[str, str]]:
+    seen: Counter[str] = Counter()
+    kept = []
+    for pair in pairs:
+        seen[pair[0]] += 1
+        if seen[pair[0]] <= most:
+            kept.append(pair)
+    return kept
+
+
+def _offers(
+    negatives: pa.Table, decisions: Mapping[str, Decision], options: MixingOptions
+) -> tuple[dict[str, _Offer], int]:
+    synthetic: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    retrieved: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    fill: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    columns = ("negative_id", "query_id", "positive_id", "source", "doc_id", "text", "rank")
+    accepted = 0
+    for negative_id, query_id, positive_id, source, doc_id, text, rank in zip(
+        *(negatives[name].to_pylist() for name in columns), strict=True
+    ):
+        if decisions.get(negative_id, Decision.KEEP) is not Decision.KEEP:
+            continue
+        if source == SYNTHETIC:
+            if text:
+                accepted += 1
+                synthetic[query_id].append((negative_id, positive_id))
+        elif source in options.sources and (rank is None or rank <= options.window):
+            retrieved[query_id].append((negative_id, source, doc_id))
+        elif source == FILL:
+            fill[query_id].append((negative_id, source, doc_id))
+    return {
+        query_id: _Offer(
+            tuple(sorted(synthetic[query_id])),
+            tuple(sorted(retrieved[query_id])),
+            tuple(sorted(fill[query_id])),
+        )
+        for query_id in {*synthetic, *retrieved, *fill}
+    }, accepted
+
+
+def _choose(
+    offer: _Offer,
+    query_id: str,
+    positive_id: str,
+    options: MixingOptions,
+    use_synthetic: bool,
+    seed: int,
+    counts: Counter[str],
+) -> list[tuple[str, str]]:
+    generator = generator_for(seed, "mix", query_id, positive_id)
+    chosen: list[tuple[str, str]] = []
+    if use_synthetic:
+        # Those written against this very positive come first.
+        order = [offer.synthetic[place] for place in generator.permutation(len(offer.synthetic))]
+        order.sort(key=lambda one: one[1] != positive_id)
+        chosen += [(negative_id, SYNTHETIC) for negative_id, _ in order[: options.synthetic]]
+    wanted = options.total
+    if use_synthetic and len(chosen) < options.synthetic:
+        counts["fallback"] += 1
+    documents: set[str] = set()
+    for kind in (offer.retrieved, offer.fill):
+        for place in generator.permutation(len(kind)):
+            negative_id, source, doc_id = kind[place]
+            # The same document may come from two sources.
+            if len(chosen) >= wanted or doc_id in documents:
+                continue
+            documents.add(doc_id)
+            chosen.append((negative_id, source))
+            counts["filled"] += kind is offer.fill
+    if chosen and len(chosen) < wanted:
+        counts["repeated"] += wanted - len(chosen)
+        chosen = [chosen[place % len(chosen)] for place in range(wanted)]
+    return chosen[:wanted]

@@ -1,0 +1,92 @@
+"""Wiring the stages: which come before which, what is done already, what is left."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from syneg.pipeline.config import RunConfig
+from syneg.pipeline.manifest import Manifest, run_folder
+from syneg.pipeline.run import Run, as_plain
+from syneg.progress import Progress, SilentProgress
+
+logger = logging.getLogger(__name__)
+
+Stage = Callable[[Run], tuple[dict[str, Any], list[Path]]]
+
+
+def stages() -> dict[str, Stage]:
+    """Return the stages by name, in order."""
+    from syneg.pipeline.stages import fine_tune, judge, measure, propose
+    from syneg.report.page import write_report
+
+    return {
+        "data": measure.check_data,
+        "baseline": measure.measure_start,
+        "mine": propose.mine,
+        "synthesize": propose.synthesize,
+        "filter": judge.judge,
+        "mix": judge.mix,
+        "train": fine_tune.train,
+        "evaluate": measure.measure_tuned,
+        "report": write_report,
+    }
+
+
+def run_pipeline(
+    config: RunConfig,
+    output: Path,
+    *,
+    until: str = "report",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Do what is left to do of a run, in its folder.
+
+    Every stage writes whole files and is entered in the manifest when it is done, so a
+    process that was killed anywhere can be started again with the same arguments: finished
+    stages are not repeated, and the long ones (encoding, asking, training) go on inside.
+
+    Args:
+        config: What to do.
+        output: The run folder; made if it is not there.
+        until: The last stage to do.
+        progress: Shows what is being done.
+
+    Returns:
+        The summary of every stage by name.
+
+    Raises:
+        InputError: Something that the user gave is wrong; what was done stays.
+    """
+    from syneg.pipeline.stages.propose import check_language_model
+
+    todo = stages()
+    names = list(todo)[: list(todo).index(until) + 1]
+    with run_folder(output) as folder:
+        run = Run(folder, config, Manifest(folder, config), progress or SilentProgress())
+        summaries: dict[str, Any] = {}
+        repeat = False
+        to_check = "synthesize" in names and run.manifest.finished("synthesize") is None
+        for number, name in enumerate(names, 1):
+            done = None if repeat else run.manifest.finished(name)
+            if done is not None:
+                logger.info("[%d/%d] %s: done before", number, len(names), name)
+                summaries[name] = done
+                continue
+            if not repeat:
+                # A stage that is done again makes all later ones stale.
+                run.manifest.forget_from(list(todo)[number - 1 :])
+                repeat = True
+            if name != "data" and to_check:
+                # Hours of mining must not come before "the server refuses the key".
+                check_language_model(run)
+                to_check = False
+            logger.info("[%d/%d] %s", number, len(names), name)
+            started = time.monotonic()
+            summary, outputs = todo[name](run)
+            summaries[name] = as_plain(summary)
+            run.manifest.finish(name, summaries[name], outputs, time.monotonic() - started)
+        return summaries

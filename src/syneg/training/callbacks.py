@@ -1,0 +1,126 @@
+"""What happens beside the training steps: progress, checkpoints, the development split."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from syneg.errors import SynegError
+from syneg.files import read_json, write_json, write_text
+from syneg.progress import Task
+
+COMPLETE = "syneg-complete"
+"""Name of the file that says a checkpoint was written to its end."""
+
+DevelopmentScore = Callable[[Any], float]
+
+
+class StepProgress(TrainerCallback):  # type: ignore[misc]
+    """Moves a bar by one at every step."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Report the step."""
+        self.task.advance()
+
+
+class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
+    """Asks for a checkpoint every so many seconds and marks those that are whole.
+
+    Args:
+        seconds: Least time between two checkpoints; 0 asks for one at every step.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.last = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Ask for a checkpoint when it is time, but not where the epoch's end asks for one.
+
+        A checkpoint before the epoch's end was measured would let a resumed run skip that
+        measurement.
+        """
+        last_of_epoch = state.global_step % steps_per_epoch(args, state) == 0
+        if time.monotonic() - self.last >= self.seconds and not last_of_epoch:
+            control.should_save = True
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Ask for a checkpoint; the trainer writes it after every callback was called."""
+        control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Mark the checkpoint: the trainer calls this after its last file."""
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        write_text(folder / COMPLETE, "")
+        self.last = time.monotonic()
+
+
+class StopAtNaN(TrainerCallback):  # type: ignore[misc]
+    """Ends training when the loss is no longer a finite number."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any) -> None:
+        """Look at the logged loss."""
+        loss = (logs or {}).get("loss")
+        if loss is not None and not math.isfinite(loss):
+            raise SynegError(
+                f"the loss is {loss} at step {state.global_step}; lower training.learning_rate "
+                "or raise training.temperature"
+            )
+
+
+class KeepBest(TrainerCallback):  # type: ignore[misc]
+    """Measures the model on the development split after every epoch and keeps the best.
+
+    Args:
+        score: Gives the development score of a model.
+        folder: Gets `best/` (the model) and `history.json` (score by epoch).
+    """
+
+    def __init__(self, score: DevelopmentScore, folder: Path) -> None:
+        self.score = score
+        self.folder = folder
+
+    def on_epoch_end(
+        self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any
+    ) -> None:
+        """Measure, and save the model if none before was better."""
+        history_file = self.folder / "history.json"
+        history = read_json(history_file) if history_file.is_file() else {}
+        epoch = str(max(1, round(state.global_step / steps_per_epoch(args, state))))
+        score = self.score(model)
+        earlier = [value for key, value in history.items() if int(key) < int(epoch)]
+        if score > max(earlier, default=-math.inf):
+            save_model(model, self.folder / "best")
+        # Written after the model: a crash between the two repeats the epoch's end.
+        history = {key: value for key, value in history.items() if int(key) < int(epoch)}
+        write_json(history_file, {**history, epoch: score})
+
+
+def steps_per_epoch(args: Any, state: Any) -> int:
+    """Return the steps of one epoch, as the trainer planned them."""
+    return max(1, round(float(state.max_steps) / float(args.num_train_epochs)))
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Save a sentence-transformers model so that `folder` is never half a model."""
+    temporary = folder.with_name(f".{folder.name}.partial")
+    remove_tree(temporary)
+    model.save_pretrained(str(temporary), safe_serialization=True, create_model_card=False)
+    remove_tree(folder)
+    temporary.rename(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and what it holds, if it is there."""
+    import shutil
+
+    if folder.exists():
+        shutil.rmtree(folder)
