@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,18 @@ def animal_data() -> RetrievalDataset:
     return animals()
 
 
+@pytest.fixture(scope="session")
+def write_animals() -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        write_beir_folder(animals(), folder)
+        return folder
+
+    return write
+
+
 @pytest.fixture
-def animal_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "animals"
-    write_beir_folder(animals(), folder)
-    return folder
+def animal_folder(tmp_path: Path, write_animals: Callable[[Path], Path]) -> Path:
+    return write_animals(tmp_path / "animals")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,12 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(path: Path) -> pa.Table:
     """Read a Parquet file, memory-mapped."""
     return pq.read_table(path, memory_map=True)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and what it holds, if it is there."""
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def file_hash(path: Path) -> str:

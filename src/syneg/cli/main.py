@@ -51,6 +51,9 @@ def main() -> None:
     """Run the command line; every error that a user can mend is one line and exit code 2."""
     # Nothing here needs the tokenizers' threads after a fork, and their warning is noise.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    # OpenMP's threads wait for each other by spinning; beside another busy program that makes
+    # encoding and training several times slower, and alone a short spin costs nothing.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         app()
         code = 0

@@ -126,3 +126,12 @@ class LanguageModel(Protocol):
             LanguageModelError: There was no answer.
         """
         ...  # pragma: no cover
+
+
+@runtime_checkable
+class HoldsConnections(Protocol):
+    """A language model with connections to close when nothing more is asked of it."""
+
+    async def close(self) -> None:
+        """Close the connections; asking again opens new ones."""
+        ...  # pragma: no cover

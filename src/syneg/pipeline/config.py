@@ -105,7 +105,7 @@ class RunConfig(_Section):
 
     Example:
         >>> RunConfig().training.epochs
-        3
+        2
     """
 
     dataset: DatasetOptions = DatasetOptions()

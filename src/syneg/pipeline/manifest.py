@@ -44,15 +44,18 @@ class Manifest:
         if self.path.is_file():
             self.content = self._read()
             changed = differences(self.content["config"], dumped)
-            if changed:
+            # Where only the data was checked (a mistyped model, say) nothing can be lost.
+            if changed and set(self.content["stages"]) - {"data"}:
                 shown = ", ".join(changed[:10]) + (" …" if len(changed) > 10 else "")
                 raise InputError(
                     f"the run folder was made with another configuration ({shown})",
                     file=folder,
                     remedy="give another --output, or the same configuration to go on",
                 )
-            return
-        self._refuse_strangers()
+            if not changed:
+                return
+        else:
+            self._refuse_strangers()
         self.content = {
             "syneg": syneg.__version__,
             "versions": _versions(),

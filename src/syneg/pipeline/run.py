@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from syneg.encoders.encoder import SentenceEncoder, load_encoder
 from syneg.encoders.store import VectorStore
 from syneg.errors import InputError
 from syneg.evaluation.retrieve import corpus_vectors
+from syneg.files import remove_tree, write_text
 from syneg.negatives.pool import NegativePool
 from syneg.pipeline.config import RunConfig
 from syneg.pipeline.manifest import Manifest
@@ -114,15 +115,15 @@ class Run:
         if not made_here:
             return load_dataset(options.location, skip_unknown=options.skip_unknown)
         # What is built or fetched is kept as a BEIR folder: the next call must not depend on
-        # another interpreter or on the network. The qrels are written last, in one folder.
-        if not (kept / "complete").is_file():
+        # another interpreter or on the network.
+        mark = self.folder / ".dataset"
+        if not mark.is_file() or mark.read_text(encoding="utf-8") != options.location:
             dataset = load_dataset(
                 options.location, skip_unknown=options.skip_unknown, offline=self.config.offline
             )
+            remove_tree(kept)
             write_beir_folder(dataset, kept)
-            (kept / "complete").touch()
-        from dataclasses import replace
-
+            write_text(mark, options.location)
         name = options.location.removeprefix("hub:").rpartition("/")[2]
         return replace(read_beir_folder(kept), name=name)
 

@@ -11,7 +11,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from syneg.errors import SynegError
-from syneg.files import read_json, write_json, write_text
+from syneg.files import read_json, remove_tree, write_json, write_text
 from syneg.progress import Task
 
 COMPLETE = "syneg-complete"
@@ -116,11 +116,3 @@ def save_model(model: Any, folder: Path) -> None:
     model.save_pretrained(str(temporary), safe_serialization=True, create_model_card=False)
     remove_tree(folder)
     temporary.rename(folder)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder and what it holds, if it is there."""
-    import shutil
-
-    if folder.exists():
-        shutil.rmtree(folder)

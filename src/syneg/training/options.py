@@ -27,7 +27,7 @@ class TrainingOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    epochs: Annotated[int, Field(ge=1)] = 3
+    epochs: Annotated[int, Field(ge=1)] = 2
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-5
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.1

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from syneg.errors import MissingExtraError
-from syneg.files import read_json
+from syneg.files import read_json, remove_tree
 from syneg.progress import Progress
 from syneg.training.options import TrainingOptions
 
@@ -85,7 +85,7 @@ def train(
         from sentence_transformers.sentence_transformer.losses import (
             MultipleNegativesRankingLoss,
         )
-        from sentence_transformers.training_args import BatchSamplers
+        from sentence_transformers.sentence_transformer.training_args import BatchSamplers
         from transformers import PrinterCallback
     except ImportError as error:
         raise MissingExtraError(str(error.name), "train") from error
@@ -126,7 +126,8 @@ def train(
         finally:
             model.max_seq_length = min(own_length, options.max_length)
 
-    model.model_card_data.generate_widget_examples = False
+    # A card that has examples is not searched for some, at every start, with a bar of its own.
+    model.model_card_data.widget = [{"text": ""}]
     checkpoint = last_whole_checkpoint(folder)
     trainer = SentenceTransformerTrainer(
         model=model,
@@ -182,7 +183,7 @@ def training_precision(options: TrainingOptions, device: str) -> str:
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that was written to its end, and remove the others' debris."""
-    from syneg.training.callbacks import COMPLETE, remove_tree
+    from syneg.training.callbacks import COMPLETE
 
     whole = []
     for place in folder.glob("checkpoint-*"):

@@ -18,9 +18,8 @@ from syneg.evaluation.evaluate import evaluate_split
 from syneg.evaluation.metrics import METRICS, PRIMARY, aligned, averages
 from syneg.evaluation.retrieve import write_trec_run
 from syneg.evaluation.significance import compare_paired
-from syneg.files import read_table, write_json, write_table
+from syneg.files import read_table, remove_tree, write_json, write_table
 from syneg.pipeline.run import Run
-from syneg.training.callbacks import remove_tree
 
 logger = logging.getLogger(__name__)
 STARTING = "starting"

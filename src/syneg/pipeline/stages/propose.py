@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +57,8 @@ def synthesize(run: Run) -> tuple[dict[str, Any], list[Path]]:
     options = run.config.llm
     if options.recorded is not None:
         table, summary = _recorded(run, options.recorded)
+        for note in summary["notes"]:
+            logger.info("%s: %s", options.recorded.name, note)
     elif options.server == "none":
         return {"server": "none", "proposed": 0}, []
     else:
@@ -76,8 +77,11 @@ def check_language_model(run: Run) -> None:
             because of `offline`.
     """
     options = run.config.llm
-    check_recorded(options.recorded)
-    if options.recorded is not None or options.server in ("none", "local"):
+    if options.recorded is not None:
+        check_recorded(options.recorded)
+        _recorded(run, options.recorded)  # A bad line is told now, not after the mining.
+        return
+    if options.server in ("none", "local"):
         return
     if is_this_machine(options.server):
         check_server(_remote(run))
@@ -109,8 +113,6 @@ def _recorded(run: Run, path: Path) -> tuple[pa.Table, dict[str, Any]]:
         split=run.config.dataset.train,
         skip_unknown=run.config.dataset.skip_unknown,
     )
-    for note in notes:
-        logger.info("%s: %s", path.name, note)
     return table, {"server": "recorded", "file": str(path), "notes": notes}
 
 
@@ -136,7 +138,7 @@ def _written(run: Run) -> tuple[pa.Table, dict[str, Any]]:
         "model": model.name,
         "prompt": prompt.fingerprint,
         "requests": len(requests),
-        **asdict(summary),
+        **summary.as_dict(),
     }
 
 

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from syneg.cli.commands.stage import STAGES
+
+
+def test_help_answers_fast() -> None:
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-m", "syneg", "--help"], check=True, capture_output=True)
+        seconds.append(time.monotonic() - started)
+    # The figure to reach is 0.5 s; machines that share their processor get some room.
+    assert min(seconds) < 1.0
+
+
+def test_importing_syneg_loads_no_heavy_package() -> None:
+    code = (
+        "import sys, syneg; print([n for n in ('torch', 'pyarrow', 'numpy') if n in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["run", "demo", "evaluate", *STAGES])
+def test_every_command_has_an_example(syneg, command: str) -> None:
+    ended = syneg(command, "--help")
+    assert ended.code == 0
+    assert f"syneg {command}" in ended.out
+
+
+def test_evaluate_prints_one_json_object(syneg, animal_folder: Path) -> None:
+    ended = syneg("evaluate", "--dataset", animal_folder, "--split", "test", "--json")
+    assert ended.code == 0
+    figures = json.loads(ended.out)
+    for name in ("ndcg@10", "mrr@10", "recall@10", "recall@100", "map@100", "seconds"):
+        assert figures[name] >= 0
+    assert (figures["queries"], figures["documents"]) == (4, 32)
+
+
+def test_evaluate_shows_a_table(syneg, animal_folder: Path) -> None:
+    ended = syneg("evaluate", "--dataset", animal_folder)
+    assert ended.code == 0
+    assert "ndcg@10" in ended.out
+
+
+def test_a_wrong_option_is_exit_code_2(syneg) -> None:
+    assert syneg("run", "--no-such-option").code == 2
+
+
+def test_version(syneg) -> None:
+    assert syneg("--version").out.startswith("syneg ")
