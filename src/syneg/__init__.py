@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from syneg.evaluation.evaluate import evaluate
 
 _HOMES = {
-    **dict.fromkeys(
-        ("filter", "mine", "mix", "report", "run", "synthesize", "train"), "syneg.api"
-    ),
+    **dict.fromkeys(("filter", "mine", "mix", "report", "run", "synthesize", "train"), "syneg.api"),
     "load_dataset": "syneg.datasets.load",
     "load_encoder": "syneg.encoders.encoder",
     "evaluate": "syneg.evaluation.evaluate",

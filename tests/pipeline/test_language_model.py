@@ -166,3 +166,19 @@ def test_the_local_model_writes_negatives(animal_folder: Path, tmp_path: Path) -
     assert all(row["completion_tokens"] > 0 for row in rows)
     judged = {one["gate"]: one["judged"] for one in summaries["filter"]["gates"]}
     assert judged["format"] == 2
+
+
+def test_what_is_sent_elsewhere_is_said_first(
+    animal_folder: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    # A name that is reserved for not existing: nothing leaves this machine.
+    values = {"dataset.location": str(animal_folder), "llm.server": "https://llm.invalid/v1"}
+    with pytest.raises(InputError, match=r"llm\.invalid"):
+        run_pipeline(load_config(values=values), tmp_path / "run")
+    assert "10 queries and 10 documents will be sent to https://llm.invalid/v1" in caplog.text

@@ -79,6 +79,7 @@ def test_the_run_folder_holds_everything(finished) -> None:
     for model in ("starting", "tuned"):
         for split in ("dev", "test"):
             assert (output / "evaluation" / f"{model}-{split}.trec").stat().st_size > 0
+    assert not list((output / "training").glob("checkpoint-*"))
     manifest = read_json(output / "manifest.json")
     assert manifest["versions"]["torch"]
     for entry in manifest["stages"].values():

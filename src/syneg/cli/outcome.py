@@ -108,5 +108,5 @@ def _cells(one: dict[str, Any]) -> list[str]:
         f"{100 * one['after']:.2f}",
         f"{100 * one['difference']:+.2f}",
         f"{100 * one['low']:+.2f} … {100 * one['high']:+.2f}",
-        f"{one['p_value']:.3f}",
+        "<0.001" if one["p_value"] < 0.001 else f"{one['p_value']:.3f}",
     ]

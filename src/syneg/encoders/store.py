@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,8 +97,11 @@ def _side(folder: Path, start: int) -> Path:
 
 
 def _write_shard(folder: Path, start: int, vectors: Vectors, too_long: int) -> None:
-    with replacing(_shard(folder, start)) as temporary, temporary.open("wb") as handle:
-        np.save(handle, vectors, allow_pickle=False)
+    # NumPy tells of a full disk in words of its own when it writes to a file itself.
+    content = io.BytesIO()
+    np.save(content, vectors, allow_pickle=False)
+    with replacing(_shard(folder, start)) as temporary:
+        temporary.write_bytes(content.getvalue())
     digest = file_hash(_shard(folder, start))
     write_json(_side(folder, start), {"sha256": digest, "too_long": too_long})
 

@@ -10,14 +10,19 @@ def headline(metrics: dict[str, Any]) -> str:
     development, test = metrics["development"], metrics["test"]
     change = (
         f"nDCG@10 on the development split {100 * development['before']:.2f} → "
-        f"{100 * development['after']:.2f} (p = {development['p_value']:.3f})"
+        f"{100 * development['after']:.2f} ({_chance(development)})"
     )
     if metrics["exported"] == "tuned":
         return (
             f"The tuned model is exported: {change}. On the test split: "
-            f"{100 * test['before']:.2f} → {100 * test['after']:.2f} (p = {test['p_value']:.3f})."
+            f"{100 * test['before']:.2f} → {100 * test['after']:.2f} ({_chance(test)})."
         )
     return (
         f"The starting model is exported, unchanged: training did not improve it ({change}). "
         f"On the test split it has {100 * test['before']:.2f}."
     )
+
+
+def _chance(comparison: dict[str, Any]) -> str:
+    value = comparison["p_value"]
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

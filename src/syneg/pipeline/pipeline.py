@@ -21,7 +21,7 @@ Stage = Callable[[Run], tuple[dict[str, Any], list[Path]]]
 def stages() -> dict[str, Stage]:
     """Return the stages by name, in order."""
     from syneg.pipeline.stages import fine_tune, judge, measure, propose
-    from syneg.report.page import write_report
+    from syneg.reporting.page import write_report
 
     return {
         "data": measure.check_data,

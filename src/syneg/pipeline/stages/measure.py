@@ -65,6 +65,9 @@ def measure_tuned(run: Run) -> tuple[dict[str, Any], list[Path]]:
     starting model is, and the headline says so.
     """
     tuned_folder = run.folder / "training" / "best"
+    # Training is entered as done, so its checkpoints, six times a model's size, can go.
+    for checkpoint in (run.folder / "training").glob("checkpoint-*"):
+        remove_tree(checkpoint)
     encoder = run.load_encoder(str(tuned_folder))
     summary, written = _measure(run, encoder, TUNED)
     development = _comparison(run, run.config.dataset.development)
