@@ -93,3 +93,28 @@ def shared_data(name: str) -> Path:
 @pytest.fixture(scope="session")
 def scifact_folder() -> Path:
     return shared_data("scifact")
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the development data sets, in ../shared/data")
+    return folder
+
+
+@pytest.fixture
+def tiny() -> RetrievalDataset:
+    return RetrievalDataset.from_rows(
+        "tiny",
+        corpus=[
+            ("d1", "Scattering", "Air molecules scatter blue light more than red light."),
+            ("d2", "", "The sky is blue because short waves are scattered most."),
+            ("d3", "", "Leaves look green since chlorophyll absorbs red and blue light."),
+        ],
+        queries=[("q1", "why is the sky blue"), ("q2", "why are leaves green"), ("q3", "rain")],
+        qrels={
+            "train": [("q1", "d1", 1), ("q1", "d2", 2), ("q2", "d3", 1), ("q3", "d1", 0)],
+            "development": [("q3", "d2", 1)],
+        },
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -62,3 +63,30 @@ def test_the_fingerprint_follows_the_files(model_folder: Path) -> None:
     config = model_folder / "config.json"
     config.write_text(config.read_text() + " ")
     assert model_fingerprint(model_folder) != before
+
+
+def test_code_that_comes_with_a_model_does_not_run(model_folder: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    code = f"from pathlib import Path\nPath({str(marker)!r}).touch()\n"
+    (model_folder / "evil.py").write_text(code, encoding="utf-8")
+    config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
+    config |= {
+        "model_type": "evil",
+        "auto_map": {"AutoConfig": "evil.Config", "AutoModel": "evil.Model"},
+    }
+    (model_folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(InputError, match="--trust-remote-code"):
+        load_encoder(str(model_folder))
+    assert not marker.exists()
+
+
+def test_a_module_of_the_folder_does_not_run(model_folder: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    code = f"from pathlib import Path\nPath({str(marker)!r}).touch()\n"
+    (model_folder / "evil.py").write_text(code, encoding="utf-8")
+    modules = json.loads((model_folder / "modules.json").read_text(encoding="utf-8"))
+    modules[-1]["type"] = "evil.Normalize"
+    (model_folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    with pytest.raises(InputError):
+        load_encoder(str(model_folder))
+    assert not marker.exists()

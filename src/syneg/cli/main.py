@@ -12,7 +12,7 @@ from rich.markup import escape
 
 import syneg
 from syneg.cli import console
-from syneg.cli.commands import demo, evaluate, run, stage
+from syneg.cli.commands import demo, evaluate, stage
 from syneg.errors import SynegError
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
+app.command("run")(stage.command("run"))
 app.command("demo")(demo.demo)
 for _name in stage.STAGES:
     app.command(_name)(stage.command(_name))

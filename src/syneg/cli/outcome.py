@@ -37,6 +37,9 @@ def run_and_show(config: RunConfig, output: Path, *, until: str, is_demo: bool =
         raise typer.Exit(INTERRUPTED) from None
     if "filter" in summaries and summaries["filter"]["gates"]:
         out.print(gates_table(summaries["filter"]["gates"]))
+    if "mix" in summaries:
+        for line in mixture_lines(summaries["mix"]):
+            out.print(line, highlight=False)
     if "evaluate" in summaries:
         _show_result(summaries["evaluate"], config)
     else:
@@ -72,6 +75,29 @@ def gates_table(gates: list[dict[str, Any]]) -> Table:
         values = (one["judged"], one["dropped"], one["dropped_first"])
         table.add_row(one["gate"], *map(str, values))
     return table
+
+
+def mixture_lines(mixture: dict[str, Any]) -> list[str]:
+    """Return what the training instances are made of, and what stood in for what."""
+    sources = ", ".join(f"{count} {name}" for name, count in mixture["by_source"].items())
+    lines = [
+        f"Mixture: {mixture['instances']} training instances with {sources or 'no'} negatives."
+    ]
+    proposed, accepted = mixture["synthetic_proposed"], mixture["synthetic_accepted"]
+    if proposed:
+        lines.append(
+            f"Synthetic negatives: {accepted} of {proposed} passed the gates "
+            f"({100 * mixture['synthetic_yield']:.0f}%)."
+        )
+    if proposed and not mixture["synthetic_used"]:
+        lines.append("None of them was used: what was trained is mined-only.")
+    if mixture["fallback"]:
+        lines.append(
+            f"{mixture['fallback']} instances have retrieved negatives in place of a synthetic one."
+        )
+    if mixture["filled"]:
+        lines.append(f"{mixture['filled']} negatives are random documents: too few were retrieved.")
+    return lines
 
 
 def _show_result(metrics: dict[str, Any], config: RunConfig) -> None:

@@ -20,6 +20,10 @@ class TrainingOptions(BaseModel):
         max_length: Most tokens read of a text while training; evaluation reads as many as
             the model does.
         weight_decay: Of AdamW.
+        attention_dropout: Dropout of the attention weights while training; None leaves the
+            model's own. At 0 the fused attention kernels can be used: with MiniLM on two cores
+            a step takes about 6 seconds instead of 10, and 4.6 GB instead of 8.6. The other
+            dropouts stay as the model has them.
         precision: "auto" takes bfloat16 where the processor or GPU computes in it.
         checkpoint_seconds: Seconds of training between two checkpoints; a run that is killed
             repeats at most so much.
@@ -34,5 +38,6 @@ class TrainingOptions(BaseModel):
     temperature: Annotated[float, Field(gt=0, le=10)] = 0.05
     max_length: Annotated[int, Field(ge=8)] = 160
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    attention_dropout: Annotated[float, Field(ge=0, lt=1)] | None = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0

@@ -115,6 +115,8 @@ def train(
         report_to="none",
         dataloader_pin_memory=model.device.type != "cpu",
     )
+    if options.attention_dropout is not None:
+        set_attention_dropout(model, options.attention_dropout)
     own_length = model.max_seq_length
     model.max_seq_length = min(own_length, options.max_length)
 
@@ -179,6 +181,33 @@ def training_precision(options: TrainingOptions, device: str) -> str:
     else:
         fast = device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return "bfloat16" if fast else "float32"
+
+
+def set_attention_dropout(model: Any, probability: float) -> int:
+    """Set the dropout of the attention weights of a model's layers; return how many it has.
+
+    The model's configuration, which is saved with it, stays as it was.
+
+    Example:
+        >>> from syneg.encoders.encoder import load_encoder
+        >>> set_attention_dropout(load_encoder("minilm").model, 0.0)
+        6
+    """
+    import torch
+
+    found = 0
+    for module in model.modules():
+        # Attention layers hold this dropout directly; the hidden one is in the output layers.
+        if not type(module).__name__.endswith("Attention"):
+            continue
+        for child in module.children():
+            if isinstance(child, torch.nn.Dropout):
+                child.p = probability
+                found += 1
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = probability
+            found += 1
+    return found
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:

@@ -28,6 +28,10 @@ def demo(
             "llm.server": "local",
             "llm.seconds": seconds,
             "offline": True,
+            # Sized for eight minutes on two cores.
+            "training.epochs": 1,
+            "training.max_length": 128,
+            "mixing.retrieved": 2,
         }
     )
     run_and_show(config, output, until="report", is_demo=True)

@@ -1,10 +1,23 @@
-"""The stages as commands: a run folder up to and including one stage."""
+"""`syneg run`, and the stages as commands: a run folder up to and including one stage."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from syneg.cli.commands import options
+
+RUN = """From a data set to a better retriever: mine, write, filter, mix, train, evaluate, report.
+
+The run can be killed at any moment; the same command goes on where it stopped.
+
+Examples:
+
+  syneg run --dataset ./my-data --output runs/first
+
+  syneg run --dataset ./my-data --llm http://127.0.0.1:8000/v1 --output runs/with-llm
+
+  syneg run --dataset ./my-data --synthetic negatives.jsonl --output runs/recorded
+"""
 
 STAGES = {
     "mine": "Mine BM25, dense and random negatives into a run folder.",
@@ -16,8 +29,8 @@ STAGES = {
 }
 
 
-def command(stage: str) -> Callable[..., None]:
-    """Return the command that brings a run folder up to `stage`."""
+def command(name: str) -> Callable[..., None]:
+    """Return the command `run`, or the one that brings a run folder up to the stage `name`."""
 
     def bring(
         output: options.Output,
@@ -49,13 +62,17 @@ def command(stage: str) -> Callable[..., None]:
                 trust_remote_code=trust_remote_code,
             ),
             output,
-            until=stage,
+            until="report" if name == "run" else name,
         )
 
-    bring.__name__ = stage
-    bring.__doc__ = (
-        f"{STAGES[stage]}\n\nStages that come before and are not done yet are done first. In a "
-        f"folder that holds a run, --output alone is enough.\n\nExample:\n\n"
-        f"  syneg {stage} --dataset ./my-data --output runs/first"
-    )
+    bring.__name__ = name
+    bring.__doc__ = RUN if name == "run" else _stage_help(name)
     return bring
+
+
+def _stage_help(name: str) -> str:
+    return (
+        f"{STAGES[name]}\n\nStages that come before and are not done yet are done first. In a "
+        "folder that holds a run, --output alone is enough.\n\nExample:\n\n"
+        f"  syneg {name} --dataset ./my-data --output runs/first"
+    )

@@ -110,6 +110,10 @@ def _measure(run: Run, encoder: SentenceEncoder, model: str) -> tuple[dict[str, 
         write_trec_run(result.run, trec, f"syneg-{model}")
         written += [table, trec]
         summary[split] = result.summary()
+        if result.queries_too_long:
+            logger.warning(
+                "%s: %d queries are longer than the model reads", split, result.queries_too_long
+            )
     if vectors.too_long:
         logger.warning(
             "%d of %d documents are longer than the %d tokens that the model reads; the rest "

@@ -58,7 +58,7 @@ def synthesize(run: Run) -> tuple[dict[str, Any], list[Path]]:
     if options.recorded is not None:
         table, summary = _recorded(run, options.recorded)
         for note in summary["notes"]:
-            logger.info("%s: %s", options.recorded.name, note)
+            logger.info("%s", note)
     elif options.server == "none":
         return {"server": "none", "proposed": 0}, []
     else:
