@@ -24,7 +24,6 @@ SMALL = {
     "training.epochs": 2,
     "training.batch_size": 4,
     "training.learning_rate": 1e-4,
-    "training.checkpoint_seconds": 0,
     "mixing.retrieved": 2,
 }
 TEXT = (
@@ -175,6 +174,8 @@ def test_killed_anywhere_a_run_goes_on_and_ends_alike(finished, tmp_path: Path) 
         sys.executable, "-m", "syneg", "run", "--dataset", config["dataset"]["location"],
         "--synthetic", config["llm"]["recorded"], "--output", str(tmp_path / "run"),
         *[part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")],
+        # A checkpoint at every step, so that a kill in training finds one to go on from.
+        "--set", "training.checkpoint_seconds=0",
     ]  # fmt: skip
     chance = random.Random(0)
     for _ in range(4):
@@ -190,6 +191,22 @@ def test_killed_anywhere_a_run_goes_on_and_ends_alike(finished, tmp_path: Path) 
             assert again["models"][model][split] == pytest.approx(expected, abs=0.002)
     mixtures = [read_table(one / "mixture.parquet") for one in (output, tmp_path / "run")]
     assert mixtures[0].equals(mixtures[1])
+
+
+def test_training_does_not_go_on_from_another_mixture(tmp_path: Path, write_animals) -> None:
+    from syneg.pipeline.manifest import Manifest
+    from syneg.pipeline.run import Run
+    from syneg.pipeline.stages.fine_tune import _training_folder
+
+    config = config_for(write_animals(tmp_path / "animals"))
+    folder = tmp_path / "run"
+    run_pipeline(config, folder, until="mix")
+    run = Run(folder, config, Manifest(folder, config))
+    checkpoint = _training_folder(run) / "checkpoint-1"
+    checkpoint.mkdir()
+    assert _training_folder(run).joinpath("checkpoint-1").is_dir()
+    (folder / "mixture.parquet").write_bytes(b"another")
+    assert not _training_folder(run).joinpath("checkpoint-1").exists()
 
 
 def test_two_processes_do_not_share_a_run_folder(tmp_path: Path) -> None:

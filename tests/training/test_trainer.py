@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, str(Path(sys.argv[1])))
 import test_trainer
-test_trainer.tune(Path(sys.argv[2]))
+test_trainer.tune(Path(sys.argv[2]), checkpoint_seconds=0)
 """
 
 
@@ -50,9 +50,7 @@ def mean_norm(model) -> float:
 
 def tune(folder: Path, **changes):
     encoder = load_encoder("minilm")
-    options = TrainingOptions(
-        **{"epochs": 3, "batch_size": 4, "learning_rate": 1e-4, "checkpoint_seconds": 0, **changes}
-    )
+    options = TrainingOptions(**{"epochs": 3, "batch_size": 4, "learning_rate": 1e-4, **changes})
     result = train(
         encoder.model,
         examples(),

@@ -79,9 +79,12 @@ class StopAtNaN(TrainerCallback):  # type: ignore[misc]
 class KeepBest(TrainerCallback):  # type: ignore[misc]
     """Measures the model on the development split after every epoch and keeps the best.
 
+    At every moment the folder holds the model of the best epoch that `history.json` names:
+    a new one is saved before it is entered, an old one removed after.
+
     Args:
         score: Gives the development score of a model.
-        folder: Gets `best/` (the model) and `history.json` (score by epoch).
+        folder: Gets `epoch-N/` (the best epoch's model) and `history.json` (score by epoch).
     """
 
     def __init__(self, score: DevelopmentScore, folder: Path) -> None:
@@ -92,16 +95,35 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any
     ) -> None:
         """Measure, and save the model if none before was better."""
-        history_file = self.folder / "history.json"
-        history = read_json(history_file) if history_file.is_file() else {}
-        epoch = str(max(1, round(state.global_step / steps_per_epoch(args, state))))
+        epoch = max(1, round(state.global_step / steps_per_epoch(args, state)))
+        # A resumed run may come to an epoch's end a second time.
+        history = {key: value for key, value in read_history(self.folder).items() if key < epoch}
         score = self.score(model)
-        earlier = [value for key, value in history.items() if int(key) < int(epoch)]
-        if score > max(earlier, default=-math.inf):
-            save_model(model, self.folder / "best")
-        # Written after the model: a crash between the two repeats the epoch's end.
-        history = {key: value for key, value in history.items() if int(key) < int(epoch)}
-        write_json(history_file, {**history, epoch: score})
+        if score > max(history.values(), default=-math.inf):
+            save_model(model, self.folder / f"epoch-{epoch}")
+        history[epoch] = score
+        write_json(self.folder / "history.json", history)
+        best = best_epoch(history)
+        for place in self.folder.glob("epoch-*"):
+            if place.name != f"epoch-{best}":
+                remove_tree(place)
+
+
+def read_history(folder: Path) -> dict[int, float]:
+    """Return the development score by epoch, as far as training came."""
+    file = folder / "history.json"
+    content = read_json(file) if file.is_file() else {}
+    return {int(key): float(value) for key, value in content.items()}
+
+
+def best_epoch(history: dict[int, float]) -> int:
+    """Return the epoch with the highest score, the first of several.
+
+    Example:
+        >>> best_epoch({1: 0.5, 2: 0.7, 3: 0.7})
+        2
+    """
+    return max(history, key=lambda epoch: (history[epoch], -epoch))
 
 
 def steps_per_epoch(args: Any, state: Any) -> int:

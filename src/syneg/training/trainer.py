@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from syneg.errors import MissingExtraError
-from syneg.files import read_json, remove_tree
+from syneg.files import remove_tree
 from syneg.progress import Progress
 from syneg.training.options import TrainingOptions
 
@@ -90,7 +90,14 @@ def train(
     except ImportError as error:
         raise MissingExtraError(str(error.name), "train") from error
 
-    from syneg.training.callbacks import KeepBest, StepProgress, StopAtNaN, TimedCheckpoints
+    from syneg.training.callbacks import (
+        KeepBest,
+        StepProgress,
+        StopAtNaN,
+        TimedCheckpoints,
+        best_epoch,
+        read_history,
+    )
 
     started = time.monotonic()
     precision = training_precision(options, model.device.type)
@@ -154,7 +161,10 @@ def train(
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     finally:
         model.max_seq_length = own_length
-    history = {int(key): value for key, value in read_json(folder / "history.json").items()}
+    history = read_history(folder)
+    best = best_epoch(history)
+    if not (folder / "best").is_dir():
+        (folder / f"epoch-{best}").rename(folder / "best")
     return TrainingResult(
         steps=int(trainer.state.global_step),
         instances=examples.num_rows,
@@ -164,7 +174,7 @@ def train(
             if "loss" in one
         ],
         development=history,
-        best_epoch=max(history, key=lambda epoch: (history[epoch], -epoch)),
+        best_epoch=best,
         precision=precision,
         seconds=time.monotonic() - started,
     )

@@ -12,6 +12,7 @@ from syneg.encoders.encoder import Precision, SentenceEncoder
 from syneg.encoders.locate import locate_model
 from syneg.evaluation.metrics import PRIMARY, averages, per_query_metrics
 from syneg.evaluation.retrieve import retrieve
+from syneg.files import file_hash, read_json, remove_tree, write_json
 from syneg.pipeline.run import Run
 from syneg.pipeline.stages.judge import read_mixture
 from syneg.seeding import generator_for
@@ -26,8 +27,7 @@ _NEAREST = 50
 def train(run: Run) -> tuple[dict[str, Any], list[Path]]:
     """Fine-tune the starting model on the mixture; the best epoch's model is kept."""
     config = run.config
-    folder = run.folder / "training"
-    folder.mkdir(exist_ok=True)
+    folder = _training_folder(run)
     examples = training_table(read_mixture(run), run.pool.negatives(), run.dataset)
     # Loaded anew: the run's own encoder must stay the starting model.
     model = run.load_encoder(str(locate_model(config.model.location, offline=config.offline))).model
@@ -48,6 +48,21 @@ def train(run: Run) -> tuple[dict[str, Any], list[Path]]:
         "development_documents": len(development.rows),
         "columns": examples.column_names,
     }, [folder / "history.json", *best]
+
+
+def _training_folder(run: Run) -> Path:
+    """Return the folder of checkpoints, emptied if they belong to another mixture."""
+    folder = run.folder / "training"
+    inputs = {
+        "mixture": file_hash(run.folder / "mixture.parquet"),
+        "options": run.config.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+        "seed": run.config.seed,
+    }
+    mark = folder / "inputs.json"
+    if not mark.is_file() or read_json(mark) != inputs:
+        remove_tree(folder)
+        write_json(mark, inputs)
+    return folder
 
 
 class DevelopmentScore:
