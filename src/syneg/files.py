@@ -50,7 +50,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON to `path`, atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    # NaN and infinity are no JSON: other readers would refuse the file.
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    write_text(path, text + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -168,3 +168,59 @@ def test_recorded_negatives_with_a_bad_line(syneg, animal_folder: Path, tmp_path
 
 def test_recorded_negatives_that_are_not_there(syneg, animal_folder: Path) -> None:
     refused(syneg(*run_on(animal_folder), "--synthetic", "no.jsonl"), "no.jsonl")
+
+
+def test_a_secret_in_the_address_is_neither_shown_nor_kept(
+    syneg, animal_folder: Path, tmp_path: Path
+) -> None:
+    ended = syneg(*run_on(animal_folder), "--llm", "https://user:s3cr3t@llm.example.org/v1")
+    refused(ended, "SYNEG_LLM_API_KEY")
+    assert "s3cr3t" not in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_line_number_is_no_emoji(syneg, animal_folder: Path) -> None:
+    corpus = animal_folder / "corpus.jsonl"
+    rows = [json.dumps({"_id": f"n{number}", "title": "", "text": "x"}) for number in range(99)]
+    corpus.write_text("\n".join([*rows, "no JSON"]) + "\n", encoding="utf-8")
+    refused(syneg(*run_on(animal_folder)), "corpus.jsonl:100: ")
+
+
+def test_what_was_refused_can_be_mended_and_tried_again(
+    syneg, animal_folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "negatives.jsonl"
+    file.write_text("no JSON\n", encoding="utf-8")
+    arguments = ["synthesize", *run_on(animal_folder)[1:], "--synthetic", file]
+    refused(syneg(*arguments), "negatives.jsonl:1")
+    row = {"query_id": "q-cat", "positive_id": "d-cat", "text": "Cats were sacred in Egypt."}
+    file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert syneg(*arguments).code == 0
+
+
+def test_one_split_cannot_have_two_roles(syneg, animal_folder: Path) -> None:
+    ended = syneg(*run_on(animal_folder), "--set", "dataset.development=test")
+    refused(ended, "three different splits")
+
+
+def test_a_source_that_does_not_exist(syneg, animal_folder: Path) -> None:
+    refused(syneg(*run_on(animal_folder), "--set", "mixing.sources=[bm52]"), "mixing.sources")
+
+
+def test_recorded_negatives_and_a_model_at_once(syneg, animal_folder: Path) -> None:
+    ended = syneg(*run_on(animal_folder), "--llm", "local", "--synthetic", "negatives.jsonl")
+    refused(ended, "not both")
+
+
+def test_more_tokens_than_the_model_can_read(syneg, animal_folder: Path) -> None:
+    ended = syneg(*run_on(animal_folder), "--set", "model.max_length=4096")
+    refused(ended, "at most 512 tokens")
+
+
+def test_a_device_that_is_not_there(syneg, animal_folder: Path) -> None:
+    refused(syneg(*run_on(animal_folder), "--set", "model.device=tpu9"), "model.device", "tpu9")
+
+
+def test_a_run_folder_and_a_data_set_at_once(syneg, animal_folder: Path, tmp_path: Path) -> None:
+    ended = syneg("evaluate", "--dataset", animal_folder, "--output", tmp_path)
+    refused(ended, "--dataset")

@@ -60,4 +60,4 @@ def test_bad_files_name_the_file(tmp_path: Path, content: bytes, part: str) -> N
 def test_harmless_keys_make_no_difference() -> None:
     before = RunConfig().model_dump(mode="json")
     after = load_config(overrides=["offline=true", "llm.concurrency=4"]).model_dump(mode="json")
-    assert differences(before, after) == []
+    assert differences(before, after) == {}

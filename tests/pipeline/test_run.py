@@ -137,6 +137,69 @@ def test_another_configuration_is_refused_with_the_difference(finished) -> None:
         run_pipeline(config, output)
 
 
+def test_stages_that_are_yet_to_come_may_change(tmp_path: Path, write_animals) -> None:
+    data = write_animals(tmp_path / "animals")
+    run_pipeline(config_for(data), tmp_path / "run", until="mix")
+    with pytest.raises(InputError, match=r"mixing\.retrieved: 2 → 4"):
+        run_pipeline(config_for(data, **{"mixing.retrieved": 4}), tmp_path / "run", until="mix")
+    config = config_for(data, **{"training.epochs": 1})
+    summaries = run_pipeline(config, tmp_path / "run", until="train")
+    assert set(summaries["train"]["development"]) == {"1"}
+    assert load_config(tmp_path / "run" / "config.yaml") == config
+
+
+def test_a_run_goes_on_from_another_working_directory(
+    tmp_path: Path, write_animals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_animals(tmp_path / "animals")
+    monkeypatch.chdir(tmp_path)
+    values = {**SMALL, "dataset.location": "animals"}
+    run_pipeline(load_config(values=values), Path("run"), until="data")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    config = load_config(tmp_path / "run" / "config.yaml")
+    run_pipeline(config, tmp_path / "run", until="mine")
+
+
+def test_a_damaged_model_is_trained_again(tmp_path: Path, write_animals) -> None:
+    config = config_for(write_animals(tmp_path / "animals"))
+    run_pipeline(config, tmp_path / "run", until="train")
+    weights = tmp_path / "run" / "training" / "best" / "model.safetensors"
+    size = weights.stat().st_size
+    weights.write_bytes(b"damaged")
+    run_pipeline(config, tmp_path / "run", until="evaluate")
+    assert weights.stat().st_size == size
+
+
+def test_offline_holds_when_a_stage_is_done_again(
+    tmp_path: Path, write_animals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for(write_animals(tmp_path / "animals"))
+    run_pipeline(config, tmp_path / "run", until="synthesize")
+    manifest = tmp_path / "run" / "manifest.json"
+    elsewhere = "https://llm.invalid/v1"
+    text = manifest.read_text(encoding="utf-8").replace(
+        '"server": "none"', f'"server": "{elsewhere}"'
+    )
+    manifest.write_text(text, encoding="utf-8")
+    (tmp_path / "run" / "evaluation" / "starting-test.trec").unlink()
+    changed = config.model_copy(
+        update={"llm": config.llm.model_copy(update={"server": elsewhere}), "offline": True}
+    )
+    with pytest.raises(InputError, match="--offline"):
+        run_pipeline(changed, tmp_path / "run")
+
+
+def test_figures_are_plain_json(finished) -> None:
+    output, _ = finished
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    for name in ("metrics.json", "manifest.json"):
+        json.loads((output / name).read_text(encoding="utf-8"), parse_constant=refuse)
+
+
 def test_a_changed_data_set_is_refused(tmp_path: Path, write_animals) -> None:
     data = write_animals(tmp_path / "animals")
     config = config_for(data)

@@ -78,7 +78,7 @@ def test_a_slice_without_queries_is_shown_as_empty(make_run: RunMaker) -> None:
     run = make_run(GOOD)
     metrics = read_json(run.folder / "metrics.json")
     # What `compare_paired` returns where there is nothing to compare.
-    metrics["test_slices"]["seen"] |= {"queries": 0, "p_value": 1.0, "resolvable": float("inf")}
+    metrics["test_slices"]["seen"] |= {"queries": 0, "p_value": 1.0, "resolvable": None}
     write_json(run.folder / "metrics.json", metrics)
     page = report(run)
     assert page.table(SLICES)[3] == ["test, positive seen in training", "0", *["–"] * 7]

@@ -65,7 +65,7 @@ def tune(folder: Path, **changes):
 
 def test_training_changes_the_model_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     before = load_encoder("minilm")
-    encoder, result = tune(tmp_path)
+    encoder, result = tune(tmp_path, max_length=16)
     assert result.steps == 9
     assert result.instances == 12
     assert set(result.development) == {1, 2, 3}
@@ -73,6 +73,8 @@ def test_training_changes_the_model_and_keeps_the_best_epoch(tmp_path: Path) -> 
     # While training, the model computes in bfloat16 where the processor has it.
     assert mean_norm(best.model) == pytest.approx(max(result.development.values()), abs=2e-3)
     assert best.fingerprint != before.fingerprint
+    # Training read 16 tokens of a text; what is kept reads as many as the model always did.
+    assert best.model.max_seq_length == before.model.max_seq_length == 256
     assert encoder.model.max_seq_length == before.model.max_seq_length
     losses = [loss for _, loss in result.losses]
     assert losses and all(np.isfinite(losses))
@@ -148,3 +150,18 @@ def test_training_without_hard_negatives_uses_the_batch(tmp_path: Path) -> None:
         progress=SilentProgress(),
     )
     assert result.steps == 3
+
+
+def test_instances_that_cannot_share_a_batch_are_counted(tmp_path: Path, caplog) -> None:
+    encoder = load_encoder("minilm")
+    shared = examples().select(["anchor", "positive"])
+    shared = shared.set_column(1, "positive", pa.array(["The one answer."] * len(ANIMALS)))
+    train(
+        encoder.model,
+        shared,
+        TrainingOptions(epochs=1, batch_size=4),
+        tmp_path,
+        development_score=mean_norm,
+        progress=SilentProgress(),
+    )
+    assert "passes over about 9 of the 12 instances" in caplog.text

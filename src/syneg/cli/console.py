@@ -21,8 +21,9 @@ from rich.progress import Progress as RichProgress
 
 from syneg.progress import Task
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True)
+# A path or a place such as "test.tsv:100:" is no emoji.
+out = Console(soft_wrap=True, emoji=False)
+err = Console(stderr=True, emoji=False)
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 _SECONDS_BETWEEN_LINES = 30.0

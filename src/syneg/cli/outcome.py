@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from syneg.cli.console import INTERRUPTED, ConsoleProgress, err, out
@@ -33,36 +34,40 @@ def run_and_show(config: RunConfig, output: Path, *, until: str, is_demo: bool =
     try:
         summaries = run_pipeline(config, output, until=until, progress=ConsoleProgress())
     except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on", highlight=False)
+        err.print("interrupted; run the same command again to go on", highlight=False, markup=False)
         raise typer.Exit(INTERRUPTED) from None
     if "filter" in summaries and summaries["filter"]["gates"]:
         out.print(gates_table(summaries["filter"]["gates"]))
     if "mix" in summaries:
         for line in mixture_lines(summaries["mix"]):
-            out.print(line, highlight=False)
+            out.print(line, highlight=False, markup=False)
     if "evaluate" in summaries:
         _show_result(summaries["evaluate"], config)
     else:
-        out.print(f"[bold]{until}[/] is done.")
+        out.print(f"{until} is done.", highlight=False, markup=False)
     if "report" in summaries:
-        out.print(f"Report: {output / 'report.html'}", highlight=False)
-        out.print(f"Model:  {output / 'model'}", highlight=False)
-        out.print(f"All else (negatives, verdicts, runs, figures): {output}", highlight=False)
+        out.print(f"Report: {output / 'report.html'}", highlight=False, markup=False)
+        out.print(f"Model:  {output / 'model'}", highlight=False, markup=False)
+        out.print(
+            f"All else (negatives, verdicts, runs, figures): {output}",
+            highlight=False,
+            markup=False,
+        )
     else:
-        err.print(f"next: syneg run --output {output}", highlight=False)
+        err.print(f"next: syneg run --output {output}", highlight=False, markup=False)
     if is_demo:
-        out.print(_STAND_IN, highlight=False)
+        out.print(_STAND_IN, highlight=False, markup=False)
 
 
 def metrics_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
     """Return metrics as a table, a row per model, in percent."""
     names = list(next(iter(rows.values())))
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("model")
     for name in names:
         table.add_column(name, justify="right")
     for model, metrics in rows.items():
-        table.add_row(model, *(f"{100 * metrics[name]:.2f}" for name in names))
+        table.add_row(escape(model), *(f"{100 * metrics[name]:.2f}" for name in names))
     return table
 
 
@@ -122,7 +127,7 @@ def _show_result(metrics: dict[str, Any], config: RunConfig) -> None:
     for name, one in rows.items():
         slices.add_row(name, *_cells(one))
     out.print(slices)
-    out.print(headline(metrics), highlight=False)
+    out.print(headline(metrics), highlight=False, markup=False)
 
 
 def _cells(one: dict[str, Any]) -> list[str]:

@@ -148,6 +148,15 @@ class RetrievalDataset:
         return value_hash([splits, *(_content_hash(table) for table in tables)])
 
     @cached_property
+    def blank_rows(self) -> frozenset[int]:
+        """Corpus rows of documents without any text."""
+        blank = pc.and_(
+            pc.equal(pc.utf8_trim_whitespace(self.corpus["title"]), ""),
+            pc.equal(pc.utf8_trim_whitespace(self.corpus["text"]), ""),
+        )
+        return frozenset(np.flatnonzero(np.asarray(blank.to_numpy())).tolist())
+
+    @cached_property
     def _document_ids(self) -> pa.Array:
         return _combined(self.corpus["id"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -98,9 +99,9 @@ class SentenceEncoder:
 
     def count_too_long(self, texts: Sequence[str]) -> int:
         """Return how many texts have more tokens than the model reads."""
-        if not len(texts):
-            return 0
         limit = self.model.max_seq_length
+        if not len(texts) or limit is None or math.isinf(limit):
+            return 0  # Models without attention read texts of any length.
         tokens = self.model.tokenizer(
             list(texts), truncation=False, return_length=True, verbose=False
         )
@@ -160,10 +161,41 @@ def load_encoder(
             of its own and `trust_remote_code` is off.
     """
     folder = locate_model(location, offline=offline)
+    _check_device(device)
     model = load_sentence_transformer(folder, trust_remote_code, device)
     if max_length is not None:
+        most = _most_positions(model)
+        if most is not None and max_length > most:
+            raise InputError(
+                f"the model can read at most {most} tokens",
+                field="model.max_length",
+                value=max_length,
+                remedy="give a smaller number, or none for the model's own limit",
+            )
         model.max_seq_length = max_length
     return SentenceEncoder(model, fingerprint=model_fingerprint(folder), precision=precision)
+
+
+def _check_device(device: str | None) -> None:
+    if device is None:
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(
+            "this machine or this build of PyTorch has no such device",
+            field="model.device",
+            value=device,
+            remedy="give 'cpu', or leave it away for the best there is",
+        ) from error
+
+
+def _most_positions(model: Any) -> int | None:
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    most = getattr(config, "max_position_embeddings", None)
+    return most if isinstance(most, int) and most > 0 else None
 
 
 def load_sentence_transformer(

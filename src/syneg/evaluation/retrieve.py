@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +26,7 @@ RUN_SCHEMA = pa.schema(
     ]
 )
 DEPTH = 100
+_SPACES = re.compile(r"\s")
 
 
 def corpus_vectors(
@@ -83,12 +86,20 @@ def retrieve(
 
 
 def write_trec_run(run: pa.Table, path: Path, tag: str) -> None:
-    """Write a run in TREC's format: `qid Q0 docid rank score tag`."""
+    """Write a run in TREC's format: `qid Q0 docid rank score tag`.
+
+    White space inside an id, which would break the columns, is percent-encoded.
+    """
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
         for batch in run.to_batches(max_chunksize=65536):
             columns = [batch.column(name).to_pylist() for name in RUN_SCHEMA.names]
             for query_id, doc_id, score, rank in zip(*columns, strict=True):
-                handle.write(f"{query_id} Q0 {doc_id} {rank} {score:.6f} {tag}\n")
+                ids = (_SPACES.sub(_encoded, one) for one in (query_id, doc_id))
+                handle.write("{} Q0 {} ".format(*ids) + f"{rank} {score:.6f} {tag}\n")
+
+
+def _encoded(found: re.Match[str]) -> str:
+    return quote(found.group())
 
 
 def _own_rows(dataset: RetrievalDataset, query_ids: list[str]) -> np.ndarray:

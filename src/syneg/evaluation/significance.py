@@ -26,7 +26,7 @@ class PairedComparison:
         wins: Queries on which the second model is better.
         losses: Queries on which it is worse.
         resolvable: About the smallest true difference that this many queries of this
-            spread would show at 5% in four of five samples.
+            spread would show at 5% in four of five samples; None below two queries.
     """
 
     queries: int
@@ -38,7 +38,7 @@ class PairedComparison:
     p_value: float
     wins: int
     losses: int
-    resolvable: float
+    resolvable: float | None
 
 
 def compare_paired(
@@ -68,7 +68,7 @@ def compare_paired(
     difference = np.asarray(after, float) - np.asarray(before, float)
     count = len(difference)
     if count == 0:
-        return PairedComparison(0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0, 0, float("inf"))
+        return PairedComparison(0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0, 0, None)
     generator = np.random.default_rng(seed)
     observed = float(difference.mean())
     as_extreme = 0
@@ -81,7 +81,7 @@ def compare_paired(
         drawn = generator.integers(0, count, size=(_AT_ONCE, count))
         means[start : start + _AT_ONCE] = difference[drawn].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
-    spread = float(difference.std(ddof=1)) if count > 1 else float("inf")
+    spread = float(difference.std(ddof=1)) if count > 1 else None
     return PairedComparison(
         queries=count,
         before=float(np.mean(before)),
@@ -93,5 +93,5 @@ def compare_paired(
         wins=int((difference > 0).sum()),
         losses=int((difference < 0).sum()),
         # 1.96 + 0.84: the normal quantiles of a 5% two-sided test with 80% power.
-        resolvable=2.80 * spread / count**0.5,
+        resolvable=None if spread is None else 2.80 * spread / count**0.5,
     )

@@ -46,18 +46,18 @@ class Candidates:
 def known_positives(dataset: RetrievalDataset, split: str) -> dict[str, list[str]]:
     """Return the positives of each query of a split, highest grade first.
 
-    Documents that another split judges relevant to the same query are appended: whatever
-    the split, a known positive is never a negative.
+    Judgements of other splits are not looked at: what is measured must not shape what is
+    trained on.
     """
-    found: dict[str, dict[str, None]] = {query_id: {} for query_id in dataset.query_ids(split)}
-    for name in [split, *(one for one in dataset.splits if one != split)]:
-        table = dataset.positives(name).sort_by([("grade", "descending")])
-        for query_id, doc_id in zip(
-            table["query_id"].to_pylist(), table["doc_id"].to_pylist(), strict=True
-        ):
-            if query_id in found:
-                found[query_id][doc_id] = None
-    return {query_id: list(docs) for query_id, docs in found.items() if docs}
+    found: dict[str, list[str]] = {}
+    table = dataset.positives(split)
+    order = np.argsort(-table["grade"].to_numpy(), kind="stable")
+    table = table.take(order)
+    for query_id, doc_id in zip(
+        table["query_id"].to_pylist(), table["doc_id"].to_pylist(), strict=True
+    ):
+        found.setdefault(query_id, []).append(doc_id)
+    return found
 
 
 def to_proposals(
@@ -87,7 +87,11 @@ def to_proposals(
         found = np.flatnonzero(rows >= 0)
         barred = {*positives[query_id], query_id}
         ids = dataset.document_ids(rows[found])
-        allowed = [place for place in range(len(ids)) if ids[place] not in barred][:depth]
+        allowed = [
+            place
+            for place in range(len(ids))
+            if ids[place] not in barred and int(rows[found[place]]) not in dataset.blank_rows
+        ][:depth]
         reference = references[query_id]
         for place in allowed:
             doc_id = ids[place]

@@ -124,6 +124,9 @@ def bm25_search(
     stemmer = Stemmer.Stemmer("english")
     texts = dataset.document_texts(range(dataset.corpus.num_rows))
     tokens = bm25s.tokenize(texts, stopwords="en", stemmer=stemmer, show_progress=False)
+    if not tokens.vocab:
+        # Nothing but stop words and single letters: BM25 finds no document.
+        return np.full((len(queries), depth), -1), np.zeros((len(queries), depth), np.float32)
     index = bm25s.BM25(method="lucene")
     index.index(tokens, show_progress=False)
     asked = bm25s.tokenize(queries, stopwords="en", stemmer=stemmer, show_progress=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,7 +24,7 @@ class MixingOptions(BaseModel):
 
     synthetic: Annotated[int, Field(ge=0, le=64)] = 1
     retrieved: Annotated[int, Field(ge=0, le=64)] = 3
-    sources: tuple[str, ...] = ("bm25", "dense")
+    sources: tuple[Literal["bm25", "dense", "random"], ...] = ("bm25", "dense")
     window: Annotated[int, Field(ge=1)] = 30
     minimum_yield: Annotated[float, Field(ge=0, le=1)] = 0.1
     positives_per_query: Annotated[int, Field(ge=1)] = 5

@@ -1,123 +1,26 @@
-"""The configuration of a run: typed, read from YAML, overridable key by key."""
+"""Reading the configuration of a run: YAML, overridable key by key, compared with another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from syneg.errors import InputError, nearest
-from syneg.filters.options import GateOptions
-from syneg.mixing.options import MixingOptions
-from syneg.synthesis.options import SynthesisOptions
-from syneg.training.options import TrainingOptions
+from syneg.pipeline.options import RunConfig
+
+__all__ = ["HARMLESS", "RunConfig", "differences", "known_keys", "load_config"]
 
 HARMLESS = {
     "offline",
+    "model.device",
     "llm.concurrency",
     "training.checkpoint_seconds",
 }
 """Keys that may differ when a run goes on: they change how, not what."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-
-class DatasetOptions(_Section):
-    """Which data, and how it is split.
-
-    Attributes:
-        location: "pydocs", a BEIR folder, or "hub:NAME".
-        skip_unknown: Go on without judgements that name unknown ids or have no number.
-        train: Split that is trained on.
-        development: Split by which models are chosen; held out of train, grouped by positive
-            document, when the data set has none.
-        test: Split that is reported.
-        development_share: Share of the train queries that is held out.
-        development_most: Most queries that are held out.
-    """
-
-    location: str = "pydocs"
-    skip_unknown: bool = False
-    train: str = "train"
-    development: str = "dev"
-    test: str = "test"
-    development_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    development_most: Annotated[int, Field(ge=1)] = 300
-
-
-class ModelOptions(_Section):
-    """Which encoder is fine-tuned.
-
-    Attributes:
-        location: "minilm", a folder, or "hub:NAME".
-        max_length: Most tokens read of a text; None leaves the model's own limit.
-        trust_remote_code: Whether code that comes with the model may run.
-        device: For example "cuda:0" or "cpu"; None takes the best there is.
-    """
-
-    location: str = "minilm"
-    max_length: Annotated[int, Field(ge=8)] | None = None
-    trust_remote_code: bool = False
-    device: str | None = None
-
-
-class LanguageModelOptions(_Section):
-    """Which language model writes negatives.
-
-    Attributes:
-        server: "none", "local" (llama.cpp with SmolLM2-135M on a loopback port), or the URL
-            of any OpenAI-compatible server.
-        model: The model's name at the server; None where the server has just one.
-        concurrency: Requests under way at once.
-        seconds: Time budget for writing; None has none.
-        queries: Most queries that negatives are written for; None: all training queries.
-        recorded: A JSONL file of negatives written elsewhere, taken instead of a model.
-    """
-
-    server: str = "none"
-    model: str | None = None
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 8
-    seconds: Annotated[float, Field(gt=0)] | None = None
-    queries: Annotated[int, Field(ge=1)] | None = None
-    recorded: Path | None = None
-
-
-class MiningOptions(_Section):
-    """What is retrieved as candidate negatives.
-
-    Attributes:
-        depth: Candidates per query and source.
-        percentage_of_positive: Candidates whose similarity to the query is above this share
-            of the positive's are taken for false negatives (NV-Retriever, arXiv 2407.15831).
-    """
-
-    depth: Annotated[int, Field(ge=1, le=10_000)] = 30
-    percentage_of_positive: Annotated[float, Field(gt=0, le=10)] = 0.95
-
-
-class RunConfig(_Section):
-    """Everything that decides what a run does.
-
-    Example:
-        >>> RunConfig().training.epochs
-        2
-    """
-
-    dataset: DatasetOptions = DatasetOptions()
-    model: ModelOptions = ModelOptions()
-    llm: LanguageModelOptions = LanguageModelOptions()
-    synthesis: SynthesisOptions = SynthesisOptions()
-    mining: MiningOptions = MiningOptions()
-    filters: GateOptions = GateOptions()
-    mixing: MixingOptions = MixingOptions()
-    training: TrainingOptions = TrainingOptions()
-    seed: Annotated[int, Field(ge=0)] = 0
-    offline: bool = False
 
 
 def load_config(
@@ -167,21 +70,23 @@ did you mean 'training.epochs'?
         raise _as_input_error(error, file) from error
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return the keys in which two dumped configurations differ, as "key: old → new".
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the keys in which two dumped configurations differ, with both values.
 
     Keys in `HARMLESS` are passed over.
 
     Example:
         >>> differences({"training": {"epochs": 3}}, {"training": {"epochs": 5}})
-        ['training.epochs: 3 → 5']
+        {'training.epochs': (3, 5)}
     """
-    first, second = _flat(before), _flat(after)
-    return [
-        f"{key}: {first.get(key)} → {second.get(key)}"
+    # A key that came with a later version had its default before.
+    first = {**_flat(RunConfig().model_dump(mode="json")), **_flat(before)}
+    second = {**_flat(RunConfig().model_dump(mode="json")), **_flat(after)}
+    return {
+        key: (first.get(key), second.get(key))
         for key in sorted({*first, *second} - HARMLESS)
         if first.get(key) != second.get(key)
-    ]
+    }
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -224,7 +129,9 @@ def _as_input_error(error: ValidationError, file: Path | None) -> InputError:
         remedy = f"did you mean '{close}'?" if close else "see `syneg run --help`"
         return InputError("is no known key", file=place, field=key, remedy=remedy)
     problem = str(first["msg"]).removeprefix("Value error, ")
-    return InputError(problem, file=place, field=key, value=first["input"])
+    # Of a whole section the value would say nothing.
+    value = None if isinstance(first["input"], (dict, BaseModel)) else first["input"]
+    return InputError(problem, file=place, field=key, value=value)
 
 
 def known_keys() -> list[str]:

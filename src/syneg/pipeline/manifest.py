@@ -25,6 +25,33 @@ _PACKAGES = (
 )  # fmt: skip
 
 
+DATA_SET, STARTING_MODEL = "data set", "starting model"
+RECORDED, LANGUAGE_MODEL = "file of recorded negatives", "language model"
+"""Names of the facts that must stay true while a run goes on."""
+
+_FIRST_STAGES = {
+    "model": "baseline",
+    "mining": "mine",
+    "mining.percentage_of_positive": "filter",
+    "llm": "synthesize",
+    "synthesis": "synthesize",
+    "filters": "filter",
+    "mixing": "mix",
+    "training": "train",
+}
+_FACTS = {"dataset": DATA_SET, "model": STARTING_MODEL, "llm": RECORDED}
+
+
+def first_stage(key: str) -> str:
+    """Return the first stage that reads a key of the configuration.
+
+    Example:
+        >>> first_stage("training.epochs"), first_stage("seed")
+        ('train', 'data')
+    """
+    return _FIRST_STAGES.get(key, _FIRST_STAGES.get(key.partition(".")[0], "data"))
+
+
 class Manifest:
     """The file `manifest.json` of a run folder.
 
@@ -44,9 +71,10 @@ class Manifest:
         if self.path.is_file():
             self.content = self._read()
             changed = differences(self.content["config"], dumped)
-            # Where only the data was checked (a mistyped model, say) nothing can be lost.
-            if changed and set(self.content["stages"]) - {"data"}:
-                shown = ", ".join(changed[:10]) + (" …" if len(changed) > 10 else "")
+            lines = [f"{key}: {old} → {new}" for key, (old, new) in changed.items()]
+            # What a stage that is yet to come reads may still change: nothing is overwritten.
+            if any(first_stage(key) in self.content["stages"] for key in changed):
+                shown = ", ".join(lines[:10]) + (" …" if len(lines) > 10 else "")
                 raise InputError(
                     f"the run folder was made with another configuration ({shown})",
                     file=folder,
@@ -54,16 +82,19 @@ class Manifest:
                 )
             if not changed:
                 return
+            for key in changed:
+                self.content["facts"].pop(_FACTS.get(key.partition(".")[0], ""), None)
+            self.content["config"] = dumped
         else:
             self._refuse_strangers()
-        self.content = {
-            "syneg": syneg.__version__,
-            "versions": _versions(),
-            "machine": _machine(),
-            "config": dumped,
-            "facts": {},
-            "stages": {},
-        }
+            self.content = {
+                "syneg": syneg.__version__,
+                "versions": _versions(),
+                "machine": _machine(),
+                "config": dumped,
+                "facts": {},
+                "stages": {},
+            }
         write_text(folder / "config.yaml", yaml.safe_dump(dumped, sort_keys=False))
         self._write()
 

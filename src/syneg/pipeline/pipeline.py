@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from syneg.errors import InputError
 from syneg.pipeline.config import RunConfig
 from syneg.pipeline.manifest import Manifest, run_folder
 from syneg.pipeline.run import Run, as_plain
@@ -64,12 +65,23 @@ def run_pipeline(
     from syneg.pipeline.stages.propose import check_language_model
 
     todo = stages()
+    if until not in todo:
+        raise InputError(
+            "there is no such stage",
+            field="until",
+            value=until,
+            remedy=f"one of: {', '.join(todo)}",
+        )
+    if not config.dataset.location:
+        raise InputError(
+            "no data set is named", field="--dataset", remedy="give a BEIR folder or 'pydocs'"
+        )
     names = list(todo)[: list(todo).index(until) + 1]
     with run_folder(output) as folder:
         run = Run(folder, config, Manifest(folder, config), progress or SilentProgress())
         summaries: dict[str, Any] = {}
         repeat = False
-        to_check = "synthesize" in names and run.manifest.finished("synthesize") is None
+        to_check = "synthesize" in names
         for number, name in enumerate(names, 1):
             done = None if repeat else run.manifest.finished(name)
             if done is not None:
@@ -80,7 +92,7 @@ def run_pipeline(
                 # A stage that is done again makes all later ones stale.
                 run.manifest.forget_from(list(todo)[number - 1 :])
                 repeat = True
-            if name != "data" and to_check:
+            if name != "data" and to_check and run.manifest.finished("synthesize") is None:
                 # Hours of mining must not come before "the server refuses the key".
                 check_language_model(run)
                 to_check = False

@@ -16,10 +16,10 @@ from syneg.encoders.encoder import SentenceEncoder, load_encoder
 from syneg.encoders.store import VectorStore
 from syneg.errors import InputError
 from syneg.evaluation.retrieve import corpus_vectors
-from syneg.files import remove_tree, write_text
+from syneg.files import read_json, remove_tree, write_json
 from syneg.negatives.pool import NegativePool
 from syneg.pipeline.config import RunConfig
-from syneg.pipeline.manifest import Manifest
+from syneg.pipeline.manifest import DATA_SET, STARTING_MODEL, Manifest
 from syneg.progress import Progress, SilentProgress
 
 logger = logging.getLogger(__name__)
@@ -56,11 +56,7 @@ class Run:
         """
         options = self.config.dataset
         dataset = self._read_dataset()
-        self.manifest.state(
-            "data set",
-            dataset.fingerprint(),
-            "give another --output, or put the data set back as it was",
-        )
+        fingerprint = dataset.fingerprint()
         dataset.judgements(options.train)
         dataset.judgements(options.test)
         if options.development not in dataset.splits:
@@ -72,6 +68,10 @@ class Run:
                 name=options.development,
                 largest=options.development_most,
             )
+        # Written down only now: a data set that is refused may be mended and tried again.
+        self.manifest.state(
+            DATA_SET, fingerprint, "give another --output, or put the data set back as it was"
+        )
         return dataset
 
     @cached_property
@@ -79,7 +79,7 @@ class Run:
         """The starting model, in float32."""
         encoder = self.load_encoder(self.config.model.location)
         self.manifest.state(
-            "starting model",
+            STARTING_MODEL,
             encoder.fingerprint,
             "give another --output, or put the model back as it was",
         )
@@ -103,7 +103,7 @@ class Run:
 
     def encode_with(self, encoder: SentenceEncoder) -> VectorStore:
         """Encode the corpus, or return the vectors from an earlier time."""
-        corpus = self.manifest.facts["data set"]
+        corpus = self.manifest.facts[DATA_SET]
         return corpus_vectors(
             self.dataset, corpus, encoder, self.folder / "embeddings", self.progress
         )
@@ -117,15 +117,19 @@ class Run:
         # What is built or fetched is kept as a BEIR folder: the next call must not depend on
         # another interpreter or on the network.
         mark = self.folder / ".dataset"
-        if not mark.is_file() or mark.read_text(encoding="utf-8") != options.location:
+        wanted = {"location": options.location, "skip_unknown": options.skip_unknown}
+        known = read_json(mark) if mark.is_file() else {}
+        if known.get("wanted") != wanted:
             dataset = load_dataset(
                 options.location, skip_unknown=options.skip_unknown, offline=self.config.offline
             )
             remove_tree(kept)
             write_beir_folder(dataset, kept)
-            write_text(mark, options.location)
+            known = {"wanted": wanted, "notes": dataset.notes}
+            write_json(mark, known)
         name = options.location.removeprefix("hub:").rpartition("/")[2]
-        return replace(read_beir_folder(kept), name=name)
+        dataset = read_beir_folder(kept)
+        return replace(dataset, name=name, notes=(*known["notes"], *dataset.notes))
 
 
 def check_recorded(path: Path | None) -> None:

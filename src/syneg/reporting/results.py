@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from syneg.evaluation.decision import headline
@@ -87,7 +86,7 @@ def _test_hint(test: dict[str, Any]) -> str:
             f"which chance alone would hardly give (p = {p})."
         )
     resolvable = test["resolvable"]
-    if not math.isfinite(resolvable):
+    if resolvable is None:
         return f"On the {queries} a difference of {difference} points says nothing yet."
     if abs(test["difference"]) >= resolvable:
         return f"On the {queries} the difference of {difference} points may be chance (p = {p})."

@@ -85,11 +85,14 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
     Args:
         score: Gives the development score of a model.
         folder: Gets `epoch-N/` (the best epoch's model) and `history.json` (score by epoch).
+        length: Tokens that the model reads of a text outside training; measured and saved
+            with it, whatever training reads.
     """
 
-    def __init__(self, score: DevelopmentScore, folder: Path) -> None:
+    def __init__(self, score: DevelopmentScore, folder: Path, length: int | None) -> None:
         self.score = score
         self.folder = folder
+        self.length = length
 
     def on_epoch_end(
         self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any
@@ -98,9 +101,13 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         epoch = max(1, round(state.global_step / steps_per_epoch(args, state)))
         # A resumed run may come to an epoch's end a second time.
         history = {key: value for key, value in read_history(self.folder).items() if key < epoch}
-        score = self.score(model)
-        if score > max(history.values(), default=-math.inf):
-            save_model(model, self.folder / f"epoch-{epoch}")
+        training_length, model.max_seq_length = model.max_seq_length, self.length
+        try:
+            score = float(self.score(model))
+            if score > max(history.values(), default=-math.inf):
+                save_model(model, self.folder / f"epoch-{epoch}")
+        finally:
+            model.max_seq_length = training_length
         history[epoch] = score
         write_json(self.folder / "history.json", history)
         best = best_epoch(history)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,8 @@ def train(
     The loss of an instance is -log softmax of its positive's similarity / τ against its own
     negatives and all positives and negatives of the batch's other instances
     (sentence-transformers' MultipleNegativesRankingLoss with scale 1/τ). No text occurs twice
-    in a batch, so a shared positive is never a negative. Checkpoints go to `folder`; when
+    in a batch, so a positive that two queries share is never a negative; another positive of
+    a query with several can be one. Checkpoints go to `folder`; when
     called again with the same arguments, training goes on from the last whole one.
 
     Args:
@@ -125,19 +128,12 @@ def train(
     if options.attention_dropout is not None:
         set_attention_dropout(model, options.attention_dropout)
     own_length = model.max_seq_length
-    model.max_seq_length = min(own_length, options.max_length)
-
-    def score_at_full_length(tuned: Any) -> float:
-        # Development texts are read as evaluation reads them, whatever training reads.
-        model.max_seq_length = own_length
-        try:
-            return float(development_score(tuned))
-        finally:
-            model.max_seq_length = min(own_length, options.max_length)
-
+    # Models without attention have no limit of their own.
+    model.max_seq_length = int(min(own_length or math.inf, options.max_length))
     # A card that has examples is not searched for some, at every start, with a bar of its own.
     model.model_card_data.widget = [{"text": ""}]
     checkpoint = last_whole_checkpoint(folder)
+    _warn_of_left_out(examples, options.batch_size, seed)
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
@@ -146,7 +142,7 @@ def train(
         callbacks=[
             TimedCheckpoints(options.checkpoint_seconds),
             StopAtNaN(),
-            KeepBest(score_at_full_length, folder),
+            KeepBest(development_score, folder, own_length),
         ],
     )
     # The trainer prints its log lines unless this callback is taken away.
@@ -163,7 +159,9 @@ def train(
         model.max_seq_length = own_length
     history = read_history(folder)
     best = best_epoch(history)
-    if not (folder / "best").is_dir():
+    if (folder / f"epoch-{best}").is_dir():
+        # Otherwise an earlier process had come this far.
+        remove_tree(folder / "best")
         (folder / f"epoch-{best}").rename(folder / "best")
     return TrainingResult(
         steps=int(trainer.state.global_step),
@@ -178,6 +176,29 @@ def train(
         precision=precision,
         seconds=time.monotonic() - started,
     )
+
+
+def _warn_of_left_out(examples: pa.Table, batch_size: int, seed: int) -> None:
+    """Say how many instances an epoch passes over because they share texts with others.
+
+    Batches without a repeated text may become more, and smaller, than the trainer counts
+    on; it ends the epoch when it has seen as many as it expects.
+    """
+    import torch
+    from datasets import Dataset
+    from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
+
+    sampler = NoDuplicatesBatchSampler(
+        Dataset(examples), batch_size, False, generator=torch.Generator(), seed=seed
+    )
+    reached = sum(len(batch) for batch in islice(sampler, len(sampler)))
+    if reached < examples.num_rows:
+        logger.warning(
+            "each epoch passes over about %d of the %d instances: they share texts with others, "
+            "and no text may stand twice in a batch",
+            examples.num_rows - reached,
+            examples.num_rows,
+        )
 
 
 def training_precision(options: TrainingOptions, device: str) -> str:

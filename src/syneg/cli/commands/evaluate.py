@@ -13,8 +13,10 @@ from syneg.cli.commands import options
 
 def evaluate(
     dataset: options.Dataset = None,
-    model: options.Model = "minilm",
-    split: Annotated[str, typer.Option("--split", help="The split that is measured.")] = "test",
+    model: options.Model = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="The split that is measured (default: test).")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output.")
     ] = False,
@@ -35,12 +37,15 @@ def evaluate(
     from syneg.errors import InputError
 
     if output is not None:
-        if dataset is not None:
+        if dataset or model or split or as_json:
             raise InputError(
-                "give either --dataset or --output", field="--output", value=str(output)
+                "a run folder knows its data set, model and splits",
+                field="--output",
+                remedy="leave --dataset, --model, --split and --json away",
             )
-        _finish_run(output)
+        _finish_run(output, offline)
         return
+    split = split or "test"
     if dataset is None:
         raise InputError(
             "no data set is named", field="--dataset", remedy="give a BEIR folder or 'pydocs'"
@@ -61,7 +66,7 @@ def evaluate(
         out.print(metrics_table(f"{data.name}, {split}", {model or "minilm": result.metrics}))
 
 
-def _finish_run(output: Path) -> None:
+def _finish_run(output: Path, offline: bool) -> None:
     from syneg.cli.outcome import run_and_show
     from syneg.errors import InputError
     from syneg.pipeline.config import load_config
@@ -69,4 +74,5 @@ def _finish_run(output: Path) -> None:
     kept = output / "config.yaml"
     if not kept.is_file():
         raise InputError("holds no run", file=output, remedy="begin one with `syneg run`")
-    run_and_show(load_config(kept), output, until="evaluate")
+    config = load_config(kept, values={"offline": offline or None})
+    run_and_show(config, output, until="evaluate")

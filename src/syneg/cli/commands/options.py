@@ -74,17 +74,12 @@ def configuration(
     that run's own configuration is the starting point.
 
     Raises:
-        InputError: No data set is named anywhere, or a value is wrong.
+        InputError: A value is wrong.
     """
-    from syneg.errors import InputError
     from syneg.pipeline.config import load_config
 
     kept = output / "config.yaml"
-    if config is None and dataset is None:
-        if not kept.is_file():
-            raise InputError(
-                "no data set is named", field="--dataset", remedy="give a BEIR folder or 'pydocs'"
-            )
+    if config is None and dataset is None and kept.is_file():
         config = kept
     return load_config(
         config,

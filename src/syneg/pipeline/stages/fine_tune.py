@@ -57,6 +57,8 @@ def _training_folder(run: Run) -> Path:
         "mixture": file_hash(run.folder / "mixture.parquet"),
         "options": run.config.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
         "seed": run.config.seed,
+        "max_length": run.config.model.max_length,
+        "facts": run.manifest.facts,
     }
     mark = folder / "inputs.json"
     if not mark.is_file() or read_json(mark) != inputs:

@@ -27,11 +27,9 @@ def judge(run: Run) -> tuple[dict[str, Any], list[Path]]:
     written = negatives.filter(synthetic)
     retrieved = negatives.filter(pc.invert(synthetic))
     options = run.config.filters
-    if "longest_positive" not in options.model_fields_set:
-        # A text can be no longer than what was asked for.
-        options = options.model_copy(
-            update={"longest_positive": run.config.synthesis.longest_words}
-        )
+    # A text is not too short when the prompt asked for no more.
+    longest = min(options.longest_positive, run.config.synthesis.longest_words)
+    options = options.model_copy(update={"longest_positive": longest})
     gates = judge_synthetic(written, run.dataset, options, split=run.config.dataset.train)
     margins = false_negative_verdicts(
         retrieved,

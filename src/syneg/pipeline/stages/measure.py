@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from syneg.datasets.splits import positives_seen
 from syneg.encoders.encoder import SentenceEncoder
 from syneg.encoders.locate import locate_model
 from syneg.evaluation.evaluate import evaluate_split
@@ -29,9 +28,12 @@ TUNED = "tuned"
 def check_data(run: Run) -> tuple[dict[str, Any], list[Path]]:
     """Read and check the data set, and write down what it holds."""
     dataset = run.dataset
-    for note in dataset.notes:
-        logger.warning("%s: %s", dataset.name, note)
     options = run.config.dataset
+    shared = set(dataset.query_ids(options.train)) & set(dataset.query_ids(options.test))
+    notes = list(dataset.notes)
+    if shared:
+        notes.append(f"{len(shared)} queries are in train and in test; both are used as they are")
+        logger.warning("%s: %s", dataset.name, notes[-1])
     splits = {
         name: {
             "queries": len(dataset.query_ids(name)),
@@ -49,7 +51,7 @@ def check_data(run: Run) -> tuple[dict[str, Any], list[Path]]:
         "name": dataset.name,
         "documents": dataset.corpus.num_rows,
         "splits": splits,
-        "notes": list(dataset.notes),
+        "notes": notes,
     }, written
 
 
@@ -95,7 +97,7 @@ def measure_tuned(run: Run) -> tuple[dict[str, Any], list[Path]]:
     path = run.folder / "metrics.json"
     write_json(path, metrics)
     files = [one for one in target.rglob("*") if one.is_file()]
-    return {**summary, **metrics}, [*written, path, *files]
+    return {**metrics, "figures": summary}, [*written, path, *files]
 
 
 def _measure(run: Run, encoder: SentenceEncoder, model: str) -> tuple[dict[str, Any], list[Path]]:
@@ -139,11 +141,19 @@ def _comparison(run: Run, split: str) -> dict[str, Any]:
 def _slices(run: Run) -> dict[str, Any]:
     """Compare on the test queries whose positives were trained on, and on the others."""
     options = run.config.dataset
-    seen = positives_seen(run.dataset, options.test, options.train)
+    trained = set(read_table(run.folder / "mixture.parquet")["positive_id"].to_pylist())
+    positives = run.dataset.positives(options.test)
+    seen = {
+        query_id
+        for query_id, doc_id in zip(
+            positives["query_id"].to_pylist(), positives["doc_id"].to_pylist(), strict=True
+        )
+        if doc_id in trained
+    }
     ids, before, after = aligned(
         _per_query(run, STARTING, options.test), _per_query(run, TUNED, options.test), PRIMARY
     )
-    mask = np.array([seen[query_id] for query_id in ids], dtype=bool)
+    mask = np.array([query_id in seen for query_id in ids], dtype=bool)
     return {
         name: asdict(compare_paired(before[chosen], after[chosen], seed=run.config.seed))
         for name, chosen in (("seen", mask), ("unseen", ~mask))

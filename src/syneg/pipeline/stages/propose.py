@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from syneg.errors import InputError
+from syneg.errors import InputError, MissingExtraError
 from syneg.files import file_hash
 from syneg.llm.address import api_key_from_environment, is_this_machine
 from syneg.llm.client import OpenAICompatibleModel, check_server
@@ -19,6 +20,7 @@ from syneg.llm.protocol import ChatRequest, LanguageModel
 from syneg.mining.similarity import add_similarities
 from syneg.mining.source import NegativeSource
 from syneg.mining.sources import BM25Source, DenseSource, RandomSource
+from syneg.pipeline.manifest import LANGUAGE_MODEL, RECORDED
 from syneg.pipeline.run import Run, check_recorded
 from syneg.synthesis.profile import Profile, load_profile, profile_for
 from syneg.synthesis.prompt import Prompt
@@ -69,6 +71,19 @@ def synthesize(run: Run) -> tuple[dict[str, Any], list[Path]]:
     return {**summary, "proposed": table.num_rows}, [path]
 
 
+def check_local_server() -> None:
+    """Make sure that the local language model is installed.
+
+    Raises:
+        InputError: llama.cpp or the model is missing; the message has the install line.
+    """
+    from syneg.llm.local import packaged_model_file
+
+    packaged_model_file()
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise MissingExtraError("xllamacpp", "local")
+
+
 def check_language_model(run: Run) -> None:
     """Find out before any long work whether the language model can be asked.
 
@@ -81,38 +96,32 @@ def check_language_model(run: Run) -> None:
         check_recorded(options.recorded)
         _recorded(run, options.recorded)  # A bad line is told now, not after the mining.
         return
-    if options.server in ("none", "local"):
+    if options.server == "none":
         return
-    if is_this_machine(options.server):
-        check_server(_remote(run))
+    _profile(run)
+    if options.server == "local":
+        check_local_server()
         return
-    if run.config.offline:
-        raise InputError(
-            "the language model server is not on this machine, and --offline was given",
-            field="llm.server",
-            value=options.server,
-            remedy="leave --offline away, or give a server on this machine",
+    model = _remote(run)
+    if not is_this_machine(model.url):
+        requests, _ = _requests(run)
+        logger.warning(
+            "the texts of %d queries and %d documents will be sent to %s",
+            len({_tagged(request, "query_id") for request in requests}),
+            len({_tagged(request, "positive_id") for request in requests}),
+            model.url,
         )
-    requests, _ = _requests(run)
-    logger.warning(
-        "the texts of %d queries and %d documents will be sent to %s",
-        len({_tagged(request, "query_id") for request in requests}),
-        len({_tagged(request, "positive_id") for request in requests}),
-        options.server,
-    )
-    check_server(_remote(run))
+    check_server(model)
 
 
 def _recorded(run: Run, path: Path) -> tuple[pa.Table, dict[str, Any]]:
-    run.manifest.state(
-        "file of recorded negatives", file_hash(path), "give another --output for the new file"
-    )
     table, notes = read_recorded_negatives(
         path,
         run.dataset,
         split=run.config.dataset.train,
         skip_unknown=run.config.dataset.skip_unknown,
     )
+    run.manifest.state(RECORDED, file_hash(path), "give another --output for the new file")
     return table, {"server": "recorded", "file": str(path), "notes": notes}
 
 
@@ -123,6 +132,11 @@ def _written(run: Run) -> tuple[pa.Table, dict[str, Any]]:
         model = _remote(run)
         if run.config.llm.model is None:
             check_server(model)  # The only model of the server is taken.
+        run.manifest.state(
+            LANGUAGE_MODEL,
+            model.name,
+            "let the server serve the model that this run began with, or give another --output",
+        )
         summary = _ask(run, requests, model, journal)
     else:
         from syneg.llm.local import LocalServer
@@ -157,9 +171,17 @@ def _ask(
 
 
 def _remote(run: Run) -> OpenAICompatibleModel:
-    return OpenAICompatibleModel(
+    model = OpenAICompatibleModel(
         run.config.llm.server, run.config.llm.model, api_key=api_key_from_environment()
     )
+    if run.config.offline and not is_this_machine(model.url):
+        raise InputError(
+            "the language model server is not on this machine, and --offline was given",
+            field="llm.server",
+            value=model.url,
+            remedy="leave --offline away, or give a server on this machine",
+        )
+    return model
 
 
 def _requests(run: Run) -> tuple[list[ChatRequest], Prompt]:
