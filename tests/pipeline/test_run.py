@@ -276,4 +276,4 @@ def test_two_processes_do_not_share_a_run_folder(tmp_path: Path) -> None:
     from syneg.pipeline.manifest import run_folder
 
     with run_folder(tmp_path / "run"), pytest.raises(InputError, match="another process"):
-        run_pipeline(load_config(), tmp_path / "run")
+        run_pipeline(load_config(values={"dataset.location": "pydocs"}), tmp_path / "run")

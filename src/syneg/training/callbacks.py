@@ -70,10 +70,7 @@ class StopAtNaN(TrainerCallback):  # type: ignore[misc]
         """Look at the logged loss."""
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
-            raise SynegError(
-                f"the loss is {loss} at step {state.global_step}; lower training.learning_rate "
-                "or raise training.temperature"
-            )
+            raise _diverged(f"the loss is {loss}", state)
 
 
 class KeepBest(TrainerCallback):  # type: ignore[misc]
@@ -104,6 +101,8 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         training_length, model.max_seq_length = model.max_seq_length, self.length
         try:
             score = float(self.score(model))
+            if not math.isfinite(score):
+                raise _diverged(f"the development score is {score}", state)
             if score > max(history.values(), default=-math.inf):
                 save_model(model, self.folder / f"epoch-{epoch}")
         finally:
@@ -114,6 +113,13 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         for place in self.folder.glob("epoch-*"):
             if place.name != f"epoch-{best}":
                 remove_tree(place)
+
+
+def _diverged(what: str, state: Any) -> SynegError:
+    return SynegError(
+        f"{what} at step {state.global_step}; lower training.learning_rate or raise "
+        "training.temperature"
+    )
 
 
 def read_history(folder: Path) -> dict[int, float]:

@@ -6,18 +6,25 @@ import logging
 import math
 import time
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from syneg.errors import MissingExtraError
-from syneg.files import remove_tree
+from syneg.files import remove_tree, write_json
 from syneg.progress import Progress
 from syneg.training.options import TrainingOptions
+from syneg.training.preparation import (
+    set_attention_dropout,
+    training_precision,
+    warn_of_left_out,
+    weight_hashes,
+)
 
 logger = logging.getLogger(__name__)
+_LOGGED = 200
+"""About so many losses are kept, however long training is."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,7 @@ def train(
     )
 
     started = time.monotonic()
+    total = options.epochs * -(-examples.num_rows // options.batch_size)
     precision = training_precision(options, model.device.type)
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
@@ -119,7 +127,7 @@ def train(
         data_seed=seed,
         save_strategy="no",
         save_total_limit=2,
-        logging_steps=5,
+        logging_steps=max(1, total // _LOGGED),
         logging_nan_inf_filter=False,
         disable_tqdm=True,
         report_to="none",
@@ -133,7 +141,7 @@ def train(
     # A card that has examples is not searched for some, at every start, with a bar of its own.
     model.model_card_data.widget = [{"text": ""}]
     checkpoint = last_whole_checkpoint(folder)
-    _warn_of_left_out(examples, options.batch_size, seed)
+    warn_of_left_out(examples, options.batch_size, seed)
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
@@ -147,7 +155,6 @@ def train(
     )
     # The trainer prints its log lines unless this callback is taken away.
     trainer.remove_callback(PrinterCallback)
-    total = options.epochs * -(-examples.num_rows // options.batch_size)
     done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
     if checkpoint is not None:
         logger.info("training goes on from step %d of about %d", done, total)
@@ -159,10 +166,12 @@ def train(
         model.max_seq_length = own_length
     history = read_history(folder)
     best = best_epoch(history)
-    if (folder / f"epoch-{best}").is_dir():
+    winner = folder / f"epoch-{best}"
+    if winner.is_dir():
         # Otherwise an earlier process had come this far.
         remove_tree(folder / "best")
-        (folder / f"epoch-{best}").rename(folder / "best")
+        write_json(folder / "best.json", weight_hashes(winner))
+        winner.rename(folder / "best")
     return TrainingResult(
         steps=int(trainer.state.global_step),
         instances=examples.num_rows,
@@ -176,69 +185,6 @@ def train(
         precision=precision,
         seconds=time.monotonic() - started,
     )
-
-
-def _warn_of_left_out(examples: pa.Table, batch_size: int, seed: int) -> None:
-    """Say how many instances an epoch passes over because they share texts with others.
-
-    Batches without a repeated text may become more, and smaller, than the trainer counts
-    on; it ends the epoch when it has seen as many as it expects.
-    """
-    import torch
-    from datasets import Dataset
-    from sentence_transformers.base.sampler import NoDuplicatesBatchSampler
-
-    sampler = NoDuplicatesBatchSampler(
-        Dataset(examples), batch_size, False, generator=torch.Generator(), seed=seed
-    )
-    reached = sum(len(batch) for batch in islice(sampler, len(sampler)))
-    if reached < examples.num_rows:
-        logger.warning(
-            "each epoch passes over about %d of the %d instances: they share texts with others, "
-            "and no text may stand twice in a batch",
-            examples.num_rows - reached,
-            examples.num_rows,
-        )
-
-
-def training_precision(options: TrainingOptions, device: str) -> str:
-    """Return "bfloat16" or "float32": what is asked for, or what the hardware computes fast."""
-    if options.precision != "auto":
-        return options.precision
-    import torch
-
-    if device == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-    else:
-        fast = device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bfloat16" if fast else "float32"
-
-
-def set_attention_dropout(model: Any, probability: float) -> int:
-    """Set the dropout of the attention weights of a model's layers; return how many it has.
-
-    The model's configuration, which is saved with it, stays as it was.
-
-    Example:
-        >>> from syneg.encoders.encoder import load_encoder
-        >>> set_attention_dropout(load_encoder("minilm").model, 0.0)
-        6
-    """
-    import torch
-
-    found = 0
-    for module in model.modules():
-        # Attention layers hold this dropout directly; the hidden one is in the output layers.
-        if not type(module).__name__.endswith("Attention"):
-            continue
-        for child in module.children():
-            if isinstance(child, torch.nn.Dropout):
-                child.p = probability
-                found += 1
-        if isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = probability
-            found += 1
-    return found
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:

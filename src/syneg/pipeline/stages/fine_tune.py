@@ -17,8 +17,8 @@ from syneg.pipeline.run import Run
 from syneg.pipeline.stages.judge import read_mixture
 from syneg.seeding import generator_for
 from syneg.training.examples import training_table
+from syneg.training.preparation import training_precision, weight_hashes
 from syneg.training.trainer import train as train_model
-from syneg.training.trainer import training_precision
 
 _MOST_DOCUMENTS = 20_000
 _NEAREST = 50
@@ -51,7 +51,7 @@ def train(run: Run) -> tuple[dict[str, Any], list[Path]]:
 
 
 def _training_folder(run: Run) -> Path:
-    """Return the folder of checkpoints, emptied if they belong to another mixture."""
+    """Return the folder of checkpoints, emptied if they are damaged or of another mixture."""
     folder = run.folder / "training"
     inputs = {
         "mixture": file_hash(run.folder / "mixture.parquet"),
@@ -61,7 +61,9 @@ def _training_folder(run: Run) -> Path:
         "facts": run.manifest.facts,
     }
     mark = folder / "inputs.json"
-    if not mark.is_file() or read_json(mark) != inputs:
+    best = folder / "best"
+    damaged = best.is_dir() and read_json(folder / "best.json") != weight_hashes(best)
+    if damaged or not mark.is_file() or read_json(mark) != inputs:
         remove_tree(folder)
         write_json(mark, inputs)
     return folder
