@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -57,3 +58,22 @@ def test_a_wrong_option_is_exit_code_2(syneg) -> None:
 
 def test_version(syneg) -> None:
     assert syneg("--version").out.startswith("syneg ")
+
+
+def test_an_interrupt_is_exit_code_130_and_says_how_to_go_on(
+    animal_folder: Path, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable, "-m", "syneg", "run", "--dataset", str(animal_folder),
+        "--output", str(tmp_path / "run"), "--set", "training.epochs=500",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "training" / "history.json").is_file():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in shown
+    assert "run the same command again to go on" in shown
