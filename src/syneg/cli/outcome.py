@@ -117,12 +117,12 @@ def _show_result(metrics: dict[str, Any], config: RunConfig) -> None:
         )
     )
     slices = Table(title="nDCG@10 by whether a positive was trained on", title_justify="left")
-    for name in ("test queries", "count", "starting", "tuned", "difference", "95% interval", "p"):
+    for name in ("test queries", "count", "before", "after", "change", "95% interval", "p"):
         slices.add_column(name, justify="left" if name == "test queries" else "right")
     rows = {
         "all": metrics["test"],
-        "positive seen in training": metrics["test_slices"]["seen"],
-        "positive not seen": metrics["test_slices"]["unseen"],
+        "positive trained on": metrics["test_slices"]["seen"],
+        "positive unseen": metrics["test_slices"]["unseen"],
     }
     for name, one in rows.items():
         slices.add_row(name, *_cells(one))
@@ -138,6 +138,6 @@ def _cells(one: dict[str, Any]) -> list[str]:
         f"{100 * one['before']:.2f}",
         f"{100 * one['after']:.2f}",
         f"{100 * one['difference']:+.2f}",
-        f"{100 * one['low']:+.2f} … {100 * one['high']:+.2f}",
+        f"{100 * one['low']:+.1f}…{100 * one['high']:+.1f}",
         "<0.001" if one["p_value"] < 0.001 else f"{one['p_value']:.3f}",
     ]

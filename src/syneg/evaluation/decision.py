@@ -10,15 +10,15 @@ def headline(metrics: dict[str, Any]) -> str:
     development, test = metrics["development"], metrics["test"]
     change = (
         f"nDCG@10 on the development split {100 * development['before']:.2f} → "
-        f"{100 * development['after']:.2f} ({_chance(development)})"
+        f"{100 * development['after']:.2f}, {_chance(development)}"
     )
     if metrics["exported"] == "tuned":
         return (
             f"The tuned model is exported: {change}. On the test split: "
-            f"{100 * test['before']:.2f} → {100 * test['after']:.2f} ({_chance(test)})."
+            f"{100 * test['before']:.2f} → {100 * test['after']:.2f}, {_chance(test)}."
         )
     return (
-        f"The starting model is exported, unchanged: training did not improve it ({change}). "
+        f"The starting model is exported, unchanged: training did not improve it: {change}. "
         f"On the test split it has {100 * test['before']:.2f}."
     )
 
