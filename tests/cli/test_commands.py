@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import obey_interrupts
 from syneg.cli.commands.stage import STAGES
 
 
@@ -67,7 +68,13 @@ def test_an_interrupt_is_exit_code_130_and_says_how_to_go_on(
         sys.executable, "-m", "syneg", "run", "--dataset", str(animal_folder),
         "--output", str(tmp_path / "run"), "--set", "training.epochs=500",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=obey_interrupts,
+    )
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / "training" / "history.json").is_file():
         assert time.monotonic() < deadline and process.poll() is None

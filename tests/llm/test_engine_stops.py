@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fake_server import FakeServer, Reply, Seen, completion, echo
+from processes import obey_interrupts
 from syneg.errors import InputError
 from syneg.llm.client import OpenAICompatibleModel
 from syneg.llm.engine import EngineSummary, answer_all
@@ -99,7 +100,9 @@ def test_stopped_from_outside_it_goes_on_where_it_was(
     server.rule = lambda seen: Reply(body=completion("x"), delay=0.02)
     path = tmp_path / "journal.sqlite"
     process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, path, server.url], stderr=subprocess.PIPE
+        [sys.executable, "-c", INTERRUPTED, path, server.url],
+        stderr=subprocess.PIPE,
+        preexec_fn=obey_interrupts,
     )
     deadline = time.monotonic() + 60
     while len(server.chats) < 100 and time.monotonic() < deadline:
