@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syneg.evaluation.decision import headline
+from syneg.evaluation.decision import chance, headline
 from syneg.evaluation.metrics import METRICS
 from syneg.reporting.figures import Interval, IntervalPlot, Scale, Table, Tick, round_numbers
 from syneg.reporting.finished import STARTING, TUNED, Finished
@@ -56,7 +56,7 @@ so few queries show only differences of about 5.00 points or more.'
     if metrics["exported"] == TUNED and development["p_value"] >= _LIKELY:
         found.append(
             "The tuned model was chosen because its development score is higher, but that "
-            f"difference may be chance (p = {p_value(development['p_value'])})."
+            f"difference may be chance ({chance(development)})."
         )
     if metrics["exported"] == STARTING and test["difference"] > 0:
         found.append(
@@ -78,21 +78,21 @@ def _test_hint(test: dict[str, Any]) -> str:
     if not test["queries"]:
         return "No test query could be measured."
     queries = several(test["queries"], "test query", "test queries")
-    difference, p = change(test["difference"]), p_value(test["p_value"])
+    difference, p = change(test["difference"]), chance(test)
     if test["p_value"] < _LIKELY:
         direction = "better" if test["difference"] > 0 else "worse"
         return (
             f"On the {queries} the tuned model is {direction} by {difference.lstrip('+−')} points, "
-            f"which chance alone would hardly give (p = {p})."
+            f"which chance alone would hardly give ({p})."
         )
     resolvable = test["resolvable"]
     if resolvable is None:
         return f"On the {queries} a difference of {difference} points says nothing yet."
     if abs(test["difference"]) >= resolvable:
-        return f"On the {queries} the difference of {difference} points may be chance (p = {p})."
+        return f"On the {queries} the difference of {difference} points may be chance ({p})."
     return (
         f"On the {queries} a difference of {difference} points cannot be told from none "
-        f"(p = {p}): so few queries show only differences of about "
+        f"({p}): so few queries show only differences of about "
         f"{percent(resolvable)} points or more."
     )
 
@@ -110,9 +110,9 @@ def _slice_hints(slices: dict[str, Any]) -> list[str]:
         ]
     return [
         "Queries whose relevant documents were not trained on are the harder and fairer test: "
-        f"{change(unseen['difference'])} points there (p = {p_value(unseen['p_value'])}), "
+        f"{change(unseen['difference'])} points there ({chance(unseen)}), "
         f"{change(seen['difference'])} where one was trained on "
-        f"(p = {p_value(seen['p_value'])})."
+        f"({chance(seen)})."
     ]
 
 
