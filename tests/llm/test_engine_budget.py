@@ -4,30 +4,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from asking import requests, run
 from fake_server import FakeServer, Reply, Seen, completion
-from syneg.llm.client import OpenAICompatibleModel
-from syneg.llm.engine import EngineSummary, answer_all
 from syneg.llm.journal import Journal
 from syneg.llm.protocol import ChatRequest, FailureKind
-from syneg.llm.retries import Backoff
 from syneg.progress import Task
-
-QUICK = Backoff(first_seconds=0.01, longest_seconds=0.02)
-
-
-def requests(count: int) -> list[ChatRequest]:
-    return [ChatRequest(system="s", user=f"request {number}") for number in range(count)]
-
-
-def run(
-    server: FakeServer, journal: Journal, asked: list[ChatRequest], **options: Any
-) -> EngineSummary:
-    model = OpenAICompatibleModel(server.url, "fake", timeout=options.pop("timeout", 5))
-    return answer_all(asked, model, journal, **{"backoff": QUICK, **options})
 
 
 class Recorder:

@@ -24,8 +24,7 @@ from syneg.progress import Task
 # A path or a place such as "test.tsv:100:" is no emoji.
 out = Console(soft_wrap=True, emoji=False)
 err = Console(stderr=True, emoji=False)
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+_INTERRUPTED = 130
 _SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -41,6 +40,12 @@ def set_up_logging(level: int) -> None:
     logging.getLogger().setLevel(logging.ERROR)
     if level > logging.DEBUG:
         warnings.simplefilter("ignore")
+
+
+def say_interrupted() -> int:
+    """Say how to go on after Ctrl-C, and return the exit code that shells have for it."""
+    err.print("interrupted; run the same command again to go on", highlight=False)
+    return _INTERRUPTED
 
 
 class _ConsoleHandler(logging.Handler):

@@ -58,7 +58,7 @@ def main() -> None:
         app()
         code = 0
     except KeyboardInterrupt:
-        code = _interrupted()
+        code = console.say_interrupted()
     except SynegError as error:
         code = _fail(str(error))
     except OSError as error:
@@ -93,8 +93,3 @@ def _fail_of_system(error: OSError) -> int:
         )
     place = f"{error.filename}: " if error.filename else ""
     return _fail(f"{place}{error.strerror or error}")
-
-
-def _interrupted() -> int:
-    console.err.print("interrupted; run the same command again to go on", highlight=False)
-    return console.INTERRUPTED

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from syneg.cli.console import INTERRUPTED, ConsoleProgress, err, out
+from syneg.cli.console import ConsoleProgress, err, out, say_interrupted
 from syneg.evaluation.decision import headline
 from syneg.pipeline.config import RunConfig
 from syneg.pipeline.pipeline import run_pipeline
@@ -34,8 +34,7 @@ def run_and_show(config: RunConfig, output: Path, *, until: str, is_demo: bool =
     try:
         summaries = run_pipeline(config, output, until=until, progress=ConsoleProgress())
     except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on", highlight=False, markup=False)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(say_interrupted()) from None
     if "filter" in summaries and summaries["filter"]["gates"]:
         out.print(gates_table(summaries["filter"]["gates"]))
     if "mix" in summaries:

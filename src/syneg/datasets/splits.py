@@ -123,11 +123,28 @@ def positives_seen(dataset: RetrievalDataset, split: str, train: str = "train") 
         >>> positives_seen(data, "test")
         {'q2': True, 'q3': False}
     """
-    asked = dataset.positives(split)
     trained = pc.unique(dataset.positives(train)["doc_id"])
-    hits = asked.filter(pc.is_in(asked["doc_id"], value_set=trained))
-    seen = set(pc.unique(hits["query_id"]).to_pylist())
+    seen = queries_with_positive_in(dataset, split, trained)
     return {query_id: query_id in seen for query_id in dataset.query_ids(split)}
+
+
+def queries_with_positive_in(
+    dataset: RetrievalDataset, split: str, documents: pa.Array | pa.ChunkedArray
+) -> set[str]:
+    """Return the queries of a split to which at least one of the documents is relevant.
+
+    Args:
+        dataset: The data set.
+        split: The split whose queries are asked about.
+        documents: Document ids.
+
+    Raises:
+        InputError: There is no such split.
+    """
+    asked = dataset.positives(split)
+    wanted = documents.cast(asked["doc_id"].type)
+    hits = asked.filter(pc.is_in(asked["doc_id"], value_set=wanted))
+    return set(pc.unique(hits["query_id"]).to_pylist())
 
 
 def _check_ranges(fraction: float, largest: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
@@ -18,7 +17,6 @@ from syneg.errors import InputError, MissingExtraError
 from syneg.files import value_hash
 
 Vectors = npt.NDArray[np.float32]
-logger = logging.getLogger(__name__)
 
 
 class Precision(StrEnum):

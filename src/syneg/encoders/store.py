@@ -11,9 +11,10 @@ import numpy as np
 
 from syneg.encoders.encoder import Encoder, Vectors
 from syneg.files import file_hash, read_json, replacing, write_json
-from syneg.progress import Progress
+from syneg.progress import Progress, Task
 
 SHARD_ROWS = 1024
+_PIECE_ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -73,19 +74,33 @@ def encode_corpus(
         for start in missing:
             numbers = range(start, min(start + SHARD_ROWS, rows))
             texts = texts_of(numbers)
-            parts = []
-            # Sorting inside the shard keeps a batch's texts alike in length; the pieces let
-            # the bar move.
-            order = sorted(range(len(texts)), key=lambda number: -len(texts[number]))
-            for piece in np.array_split(np.array(order), max(1, len(order) // 128)):
-                parts.append(encoder.encode_documents([texts[number] for number in piece]))
-                task.advance(len(piece))
-            encoded = np.concatenate(parts)
-            vectors = np.empty_like(encoded)
-            vectors[order] = encoded
+            vectors = encode_in_pieces(encoder, texts, task)
             _write_shard(folder, start, vectors, encoder.count_too_long(texts))
     too_long = sum(int(read_json(_side(folder, start))["too_long"]) for start in starts)
     return VectorStore(folder, rows, too_long)
+
+
+def encode_in_pieces(encoder: Encoder, texts: Sequence[str], task: Task) -> Vectors:
+    """Encode texts piece by piece, so that a bar can move.
+
+    Args:
+        encoder: The model.
+        texts: At least one text.
+        task: Told of every text that is done.
+
+    Returns:
+        One row per text, in the order given, shape (n, dimensions).
+    """
+    # The longest come first, so that the texts of a batch are alike in length.
+    order = np.array(sorted(range(len(texts)), key=lambda number: -len(texts[number])))
+    parts = []
+    for piece in np.array_split(order, max(1, len(order) // _PIECE_ROWS)):
+        parts.append(encoder.encode_documents([texts[number] for number in piece]))
+        task.advance(len(piece))
+    encoded = np.concatenate(parts)
+    vectors = np.empty_like(encoded)
+    vectors[order] = encoded
+    return vectors
 
 
 def _shard(folder: Path, start: int) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -118,4 +118,4 @@ def evaluate(
             progress or SilentProgress(),
         )
         result = evaluate_split(dataset, split, encoder, store)
-    return Evaluation(**{**result.__dict__, "seconds": time.monotonic() - started})
+    return replace(result, seconds=time.monotonic() - started)

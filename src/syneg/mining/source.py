@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -60,6 +60,33 @@ def known_positives(dataset: RetrievalDataset, split: str) -> dict[str, list[str
     return found
 
 
+def propose_found(
+    dataset: RetrievalDataset,
+    split: str,
+    source: str,
+    depth: int,
+    search: Callable[[list[str], int], Candidates],
+) -> pa.Table:
+    """Search for the queries of a split and turn what is found into proposals.
+
+    Each query's negatives are proposed against its first positive: the highest grade, then
+    the order of the judgements.
+
+    Args:
+        dataset: Queries, judgements and corpus.
+        split: The split whose queries that have a positive are searched for.
+        source: Name of the source.
+        depth: Most proposals per query.
+        search: Finds, for query ids, so many documents each.
+    """
+    positives = known_positives(dataset, split)
+    references = {query_id: docs[0] for query_id, docs in positives.items()}
+    # Deep enough that `depth` are left when all positives and the query itself are taken out.
+    most = max((len(docs) for docs in positives.values()), default=0)
+    found = search(list(positives), min(dataset.corpus.num_rows, depth + most + 1))
+    return to_proposals(dataset, source, found, positives, references, depth)
+
+
 def to_proposals(
     dataset: RetrievalDataset,
     source: str,
@@ -111,8 +138,3 @@ def to_proposals(
         for field in NEGATIVE_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=NEGATIVE_SCHEMA)
-
-
-def first_references(positives: Mapping[str, list[str]]) -> dict[str, str]:
-    """Return the first positive of each query: the highest grade, then the qrels' order."""
-    return {query_id: docs[0] for query_id, docs in positives.items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pyarrow as pa
 
@@ -12,10 +10,8 @@ from syneg.encoders.encoder import Encoder
 from syneg.encoders.search import exact_search
 from syneg.encoders.store import VectorStore
 from syneg.errors import MissingExtraError
-from syneg.mining.source import Candidates, first_references, known_positives, to_proposals
+from syneg.mining.source import Candidates, propose_found
 from syneg.seeding import generator_for
-
-logger = logging.getLogger(__name__)
 
 
 class RandomSource:
@@ -34,16 +30,15 @@ class RandomSource:
 
     def propose(self, dataset: RetrievalDataset, split: str) -> pa.Table:
         """Return `depth` random documents for each query that has a positive."""
-        positives = known_positives(dataset, split)
-        most = max((len(docs) for docs in positives.values()), default=0)
-        size = min(dataset.corpus.num_rows, self.depth + most + 1)
-        rows = np.full((len(positives), size), -1, np.int64)
-        for number, query_id in enumerate(positives):
-            generator = generator_for(self.seed, "random", query_id)
-            rows[number] = generator.choice(dataset.corpus.num_rows, size, replace=False)
-        candidates = Candidates(list(positives), rows, np.zeros(rows.shape, np.float32))
-        references = first_references(positives)
-        return to_proposals(dataset, self.name, candidates, positives, references, self.depth)
+
+        def draw(query_ids: list[str], depth: int) -> Candidates:
+            rows = np.full((len(query_ids), depth), -1, np.int64)
+            for number, query_id in enumerate(query_ids):
+                generator = generator_for(self.seed, "random", query_id)
+                rows[number] = generator.choice(dataset.corpus.num_rows, depth, replace=False)
+            return Candidates(query_ids, rows, np.zeros(rows.shape, np.float32))
+
+        return propose_found(dataset, split, self.name, self.depth, draw)
 
 
 class BM25Source:
@@ -64,15 +59,13 @@ class BM25Source:
         Raises:
             MissingExtraError: bm25s or PyStemmer is not installed.
         """
-        positives = known_positives(dataset, split)
-        query_ids = list(positives)
-        most = max((len(docs) for docs in positives.values()), default=0)
-        depth = min(dataset.corpus.num_rows, self.depth + most + 1)
-        rows, scores = bm25_search(dataset, dataset.query_texts(query_ids), depth)
-        # A document that shares no word with the query was not found by BM25.
-        candidates = Candidates(query_ids, np.where(scores > 0, rows, -1), scores)
-        references = first_references(positives)
-        return to_proposals(dataset, self.name, candidates, positives, references, self.depth)
+
+        def search(query_ids: list[str], depth: int) -> Candidates:
+            rows, scores = bm25_search(dataset, dataset.query_texts(query_ids), depth)
+            # A document that shares no word with the query was not found by BM25.
+            return Candidates(query_ids, np.where(scores > 0, rows, -1), scores)
+
+        return propose_found(dataset, split, self.name, self.depth, search)
 
 
 class DenseSource:
@@ -93,15 +86,13 @@ class DenseSource:
 
     def propose(self, dataset: RetrievalDataset, split: str) -> pa.Table:
         """Return the `depth` nearest non-positives for each query that has a positive."""
-        positives = known_positives(dataset, split)
-        query_ids = list(positives)
-        most = max((len(docs) for docs in positives.values()), default=0)
-        depth = min(dataset.corpus.num_rows, self.depth + most + 1)
-        query_vectors = self.encoder.encode_queries(dataset.query_texts(query_ids))
-        rows, scores = exact_search(query_vectors, self.vectors.blocks(), depth)
-        candidates = Candidates(query_ids, rows, scores)
-        references = first_references(positives)
-        return to_proposals(dataset, self.name, candidates, positives, references, self.depth)
+
+        def search(query_ids: list[str], depth: int) -> Candidates:
+            query_vectors = self.encoder.encode_queries(dataset.query_texts(query_ids))
+            rows, scores = exact_search(query_vectors, self.vectors.blocks(), depth)
+            return Candidates(query_ids, rows, scores)
+
+        return propose_found(dataset, split, self.name, self.depth, search)
 
 
 def bm25_search(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,6 @@ from syneg.pipeline.config import RunConfig
 from syneg.pipeline.manifest import DATA_SET, STARTING_MODEL, Manifest
 from syneg.progress import Progress, SilentProgress
 
-logger = logging.getLogger(__name__)
 _BUILT = {"pydocs"}
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.encoders.encoder import Precision, SentenceEncoder
 from syneg.encoders.locate import locate_model
+from syneg.encoders.store import encode_in_pieces
 from syneg.evaluation.metrics import PRIMARY, averages, per_query_metrics
 from syneg.evaluation.retrieve import retrieve
 from syneg.files import file_hash, read_json, remove_tree, write_json
@@ -99,16 +98,9 @@ class DevelopmentScore:
         """Return nDCG@10 of a model on the development split."""
         encoder = SentenceEncoder(model, fingerprint="", precision=self.precision)
         total = self.dataset.corpus.num_rows
-        blocks = []
+        texts = self.dataset.document_texts(range(total))
         with self.progress.task("development split", total=total) as task:
-            # Long texts first, so that the batches of a piece are alike in length.
-            texts = self.dataset.document_texts(range(total))
-            order = np.array(sorted(range(total), key=lambda row: -len(texts[row])))
-            for piece in np.array_split(order, max(1, total // 256)):
-                blocks.append(encoder.encode_documents([texts[row] for row in piece]))
-                task.advance(len(piece))
-        vectors = np.concatenate(blocks)
-        vectors[order] = vectors.copy()
+            vectors = encode_in_pieces(encoder, texts, task)
         query_ids = self.dataset.query_ids(self.split)
         queries = encoder.encode_queries(self.dataset.query_texts(query_ids))
         found = retrieve(self.dataset, query_ids, queries, [(0, vectors)], depth=10)

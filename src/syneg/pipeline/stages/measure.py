@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from syneg.datasets.splits import queries_with_positive_in
 from syneg.encoders.encoder import SentenceEncoder
 from syneg.encoders.locate import locate_model
 from syneg.evaluation.evaluate import evaluate_split
-from syneg.evaluation.metrics import METRICS, PRIMARY, aligned, averages
+from syneg.evaluation.metrics import PRIMARY, aligned, averages
 from syneg.evaluation.retrieve import write_trec_run
 from syneg.evaluation.significance import compare_paired
 from syneg.files import read_table, remove_tree, write_json, write_table
 from syneg.pipeline.run import Run
+from syneg.pipeline.stages.judge import read_mixture
 
 logger = logging.getLogger(__name__)
 STARTING = "starting"
@@ -141,15 +143,8 @@ def _comparison(run: Run, split: str) -> dict[str, Any]:
 def _slices(run: Run) -> dict[str, Any]:
     """Compare on the test queries whose positives were trained on, and on the others."""
     options = run.config.dataset
-    trained = set(read_table(run.folder / "mixture.parquet")["positive_id"].to_pylist())
-    positives = run.dataset.positives(options.test)
-    seen = {
-        query_id
-        for query_id, doc_id in zip(
-            positives["query_id"].to_pylist(), positives["doc_id"].to_pylist(), strict=True
-        )
-        if doc_id in trained
-    }
+    trained = read_mixture(run)["positive_id"]
+    seen = queries_with_positive_in(run.dataset, options.test, trained)
     ids, before, after = aligned(
         _per_query(run, STARTING, options.test), _per_query(run, TUNED, options.test), PRIMARY
     )
@@ -162,6 +157,3 @@ def _slices(run: Run) -> dict[str, Any]:
 
 def _starting_folder(run: Run) -> Path:
     return locate_model(run.config.model.location, offline=run.config.offline)
-
-
-__all__ = ["METRICS", "check_data", "measure_start", "measure_tuned"]
