@@ -39,7 +39,7 @@ def run(
         synthetic: JSONL file of negatives that were written elsewhere.
         config: YAML file.
         settings: More values by dotted key, such as {"training.epochs": 5}.
-        until: The last stage: "data", "baseline", "mine", "synthesize", "filter", "mix",
+        until: The last stage: "data", "baseline", "mine", "pilot", "synthesize", "filter", "mix",
             "train", "evaluate" or "report".
         progress: Shows what is being done; None is silent.
 

@@ -134,6 +134,20 @@ def test_the_window_cuts_the_ranks() -> None:
     assert {rows[one].doc_id for ids in as_dict(result).values() for one in ids} == {"b0", "b1"}
 
 
+def test_the_window_counts_what_stands() -> None:
+    rows = {row.negative_id: row for row in pool()}
+    nearest = [row for row in rows.values() if row.doc_id in ("b0", "b1")]
+    result = mixed(
+        list(rows.values()),
+        dropped(*nearest),
+        synthetic=0,
+        retrieved=2,
+        window=2,
+        sources=("bm25",),
+    )
+    assert {rows[one].doc_id for ids in as_dict(result).values() for one in ids} == {"b2", "b3"}
+
+
 def test_a_low_yield_means_mined_only() -> None:
     rows = pool()
     failed = [row for row in rows if row.source == "llm"][1:]

@@ -86,6 +86,7 @@ class RunMaker:
         values: dict[str, Any] | None = None,
         train: dict[str, Any] | None = None,
         asked: dict[str, Any] | None = None,
+        pilot: dict[str, Any] | None = None,
     ) -> Run:
         write_beir_folder(data or animals(), self.folder / "data")
         server = "none" if synthetic is None else "local"
@@ -98,6 +99,7 @@ class RunMaker:
         run = Run(place, config, Manifest(place, config))
         run.manifest.state("starting model", "abcdef", "")
         self._data(run)
+        run.manifest.finish("pilot", pilot or {"skipped": "there are too few queries"}, [], 8.5)
         self._negatives(run, synthetic, {"server": server, **(asked or {})})
         summary = {
             "steps": 6, "instances": 6, "losses": [[5, 1.25], [6, 0.75]],

@@ -11,10 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from syneg.datasets.dataset import RetrievalDataset
 from syneg.encoders.encoder import load_encoder
 from syneg.errors import SynegError
 from syneg.files import read_json
+from syneg.mixing.mixer import INSTANCE_SCHEMA
+from syneg.negatives.record import Negative, to_table
 from syneg.progress import SilentProgress
+from syneg.training.examples import TrainingExamples, training_examples
 from syneg.training.options import TrainingOptions
 from syneg.training.trainer import last_whole_checkpoint, train
 
@@ -30,16 +34,37 @@ test_trainer.tune(Path(sys.argv[2]), checkpoint_seconds=0)
 """
 
 
-def examples() -> pa.Table:
-    return pa.table(
-        {
-            "anchor": [f"What does the {name} eat?" for name in ANIMALS],
-            "positive": [
-                f"The {name} eats a leaf of number {n}." for n, name in enumerate(ANIMALS)
-            ],
-            "negative_1": [f"The {name} sleeps in place {n}." for n, name in enumerate(ANIMALS)],
-        }
+def examples(*, negatives: bool = True, shared: bool = False) -> TrainingExamples:
+    """One instance per animal; with `shared`, all have the same positive."""
+    numbered = list(enumerate(ANIMALS))
+    positive = {name: ANIMALS[0] if shared else name for name in ANIMALS}
+    data = RetrievalDataset.from_rows(
+        "animals",
+        corpus=[(name, "", f"The {name} eats a leaf of number {n}.") for n, name in numbered],
+        queries=[(name, f"What does the {name} eat?") for name in ANIMALS],
+        qrels={"train": [(name, positive[name], 1) for name in ANIMALS]},
     )
+    pool = [
+        Negative(
+            negative_id=f"n-{name}",
+            query_id=name,
+            positive_id=positive[name],
+            source="llm",
+            text=f"The {name} sleeps in place {n}.",
+        )
+        for n, name in numbered
+    ]
+    instances = [
+        {
+            "query_id": name,
+            "positive_id": positive[name],
+            "negative_ids": [f"n-{name}"] if negatives else [],
+            "sources": ["llm"] if negatives else [],
+        }
+        for name in ANIMALS
+    ]
+    table = pa.Table.from_pylist(instances, schema=INSTANCE_SCHEMA)
+    return training_examples(table, to_table(pool), data)
 
 
 def mean_norm(model) -> float:
@@ -143,7 +168,7 @@ def test_training_without_hard_negatives_uses_the_batch(tmp_path: Path) -> None:
     encoder = load_encoder("minilm")
     result = train(
         encoder.model,
-        examples().select(["anchor", "positive"]),
+        examples(negatives=False),
         TrainingOptions(epochs=1, batch_size=4),
         tmp_path,
         development_score=mean_norm,
@@ -152,16 +177,31 @@ def test_training_without_hard_negatives_uses_the_batch(tmp_path: Path) -> None:
     assert result.steps == 3
 
 
-def test_instances_that_cannot_share_a_batch_are_counted(tmp_path: Path, caplog) -> None:
+def test_instances_with_one_positive_are_all_trained_on(tmp_path: Path) -> None:
     encoder = load_encoder("minilm")
-    shared = examples().select(["anchor", "positive"])
-    shared = shared.set_column(1, "positive", pa.array(["The one answer."] * len(ANIMALS)))
-    train(
+    result = train(
         encoder.model,
-        shared,
+        examples(negatives=False, shared=True),
         TrainingOptions(epochs=1, batch_size=4),
         tmp_path,
-        development_score=mean_norm,
         progress=SilentProgress(),
     )
-    assert "passes over about 9 of the 12 instances" in caplog.text
+    # The one positive is no negative of anybody, so nothing is left to learn from.
+    assert result.steps == 3
+    assert result.losses[0][1] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_without_a_development_score_the_last_step_counts(tmp_path: Path) -> None:
+    encoder = load_encoder("minilm")
+    train(encoder.model, examples(), TrainingOptions(epochs=1), tmp_path, progress=SilentProgress())
+    assert not (tmp_path / "best").exists()
+    assert mean_norm(encoder.model) != pytest.approx(mean_norm(load_encoder("minilm").model))
+
+
+def test_merging_keeps_a_model_between_the_starting_and_the_tuned_one(tmp_path: Path) -> None:
+    start = next(iter(load_encoder("minilm").model.parameters())).detach().clone()
+    tuned, _ = tune(tmp_path / "whole", epochs=1)
+    tune(tmp_path / "half", epochs=1, merge=0.5)
+    half = next(iter(load_encoder(str(tmp_path / "half" / "best")).model.parameters()))
+    middle = (start + next(iter(tuned.model.parameters())).detach()) / 2
+    assert float((half - middle).abs().max().detach()) < 1e-6

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 import syneg
 from syneg.cli import console
-from syneg.cli.commands import demo, evaluate, stage
+from syneg.cli.commands import demo, evaluate, stage, study
 from syneg.errors import SynegError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("demo")(demo.demo)
 for _name in stage.STAGES:
     app.command(_name)(stage.command(_name))
 app.command("evaluate")(evaluate.evaluate)
+app.command("study")(study.study)
 
 
 def _show_version(wanted: bool) -> None:

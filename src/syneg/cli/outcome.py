@@ -35,6 +35,9 @@ def run_and_show(config: RunConfig, output: Path, *, until: str, is_demo: bool =
         summaries = run_pipeline(config, output, until=until, progress=ConsoleProgress())
     except KeyboardInterrupt:
         raise typer.Exit(say_interrupted()) from None
+    line = pilot_line(summaries.get("pilot", {}), config)
+    if line is not None:
+        out.print(line, highlight=False, markup=False)
     if "filter" in summaries and summaries["filter"]["gates"]:
         out.print(gates_table(summaries["filter"]["gates"]))
     if "mix" in summaries:
@@ -68,6 +71,16 @@ def metrics_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
     for model, metrics in rows.items():
         table.add_row(escape(model), *(f"{100 * metrics[name]:.2f}" for name in names))
     return table
+
+
+def pilot_line(pilot: dict[str, Any], config: RunConfig) -> str | None:
+    """Return what the pilot found, or why there was none; None where there was nothing to try."""
+    if "sentence" in pilot:
+        return f"Pilot with {pilot['queries']} training queries: {pilot['sentence']}"
+    asked = config.llm.recorded is not None or config.llm.server != "none"
+    if asked and config.pilot.queries and "skipped" in pilot:
+        return f"No pilot was made: {pilot['skipped']}."
+    return None
 
 
 def gates_table(gates: list[dict[str, Any]]) -> Table:

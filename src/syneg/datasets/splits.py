@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import pyarrow as pa
@@ -34,6 +34,7 @@ def hold_out_development(
     split: str = "train",
     name: str = "dev",
     largest: int = 300,
+    keep: Collection[str] = (),
 ) -> RetrievalDataset:
     """Move a share of a split's queries, with their judgements, to a development split.
 
@@ -50,6 +51,8 @@ def hold_out_development(
         split: The split to take from.
         name: The split to make.
         largest: At most this many queries are moved.
+        keep: Queries that are moved only when there are too few others, for example those
+            for which negatives were written already.
 
     Returns:
         The data set with the new split and a note; the corpus and queries are unchanged.
@@ -80,7 +83,8 @@ def hold_out_development(
             value=split,
             remedy=f"give the data set a split '{name}' of its own",
         )
-    chosen = _choice(groups, max(1, min(round(fraction * total), largest, total - 1)), seed)
+    wanted = max(1, min(round(fraction * total), largest, total - 1))
+    chosen = _choice(groups, wanted, seed, frozenset(keep))
     if len(chosen) > largest:
         raise InputError(
             f"the smallest group of queries with shared relevant documents has {len(chosen)}",
@@ -185,13 +189,17 @@ def _root(roots: list[int], query: int) -> int:
     return query
 
 
-def _choice(groups: list[list[str]], wanted: int, seed: int) -> list[str]:
+def _choice(groups: list[list[str]], wanted: int, seed: int, keep: frozenset[str]) -> list[str]:
     """Return the queries of groups drawn at random that together do not exceed `wanted`.
 
-    When every group is larger than that, the smallest is returned.
+    Groups with a smaller share of queries to keep come first. When every group is larger
+    than `wanted`, the smallest is returned.
     """
     # A group's first id stands for it, so the draw does not depend on the rows' order.
-    drawn = sorted(groups, key=lambda group: _draw(min(group), seed))
+    drawn = sorted(
+        groups,
+        key=lambda group: (len(keep & set(group)) / len(group), _draw(min(group), seed)),
+    )
     chosen: list[str] = []
     for group in drawn:
         if len(chosen) + len(group) <= wanted:

@@ -165,6 +165,7 @@ def _offers(
     negatives: pa.Table, decisions: Mapping[str, Decision], options: MixingOptions
 ) -> tuple[dict[str, _Offer], int]:
     synthetic: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    ranked: dict[tuple[str, str], list[tuple[int, str, str]]] = defaultdict(list)
     retrieved: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     fill: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     columns = ("negative_id", "query_id", "positive_id", "source", "doc_id", "text", "rank")
@@ -178,10 +179,13 @@ def _offers(
             if text:
                 accepted += 1
                 synthetic[query_id].append((negative_id, positive_id))
-        elif source in options.sources and (rank is None or rank <= options.window):
-            retrieved[query_id].append((negative_id, source, doc_id))
+        elif source in options.sources:
+            ranked[query_id, source].append((rank or 0, negative_id, doc_id))
         elif source == FILL:
             fill[query_id].append((negative_id, source, doc_id))
+    for (query_id, source), found in ranked.items():
+        nearest = sorted(found)[: options.window]
+        retrieved[query_id] += [(negative_id, source, doc_id) for _, negative_id, doc_id in nearest]
     return {
         query_id: _Offer(
             tuple(sorted(synthetic[query_id])),

@@ -14,7 +14,7 @@ class MixingOptions(BaseModel):
         synthetic: Synthetic negatives per training instance; 0 for mined-only.
         retrieved: Retrieved negatives per training instance; 0 for pure synthetic.
         sources: Which mined sources may be drawn from.
-        window: Only the first so many ranks of each mined source are drawn from.
+        window: Only the first so many accepted candidates of each mined source are drawn from.
         minimum_yield: When a smaller share of the synthetic negatives passes the gates, none
             is used: a model that fails so often is not to be trusted with the rest.
         positives_per_query: Most positives of one query that become instances.

@@ -131,7 +131,8 @@ def _as_input_error(error: ValidationError, file: Path | None) -> InputError:
     problem = str(first["msg"]).removeprefix("Value error, ")
     # Of a whole section the value would say nothing.
     value = None if isinstance(first["input"], (dict, BaseModel)) else first["input"]
-    return InputError(problem, file=place, field=key, value=value)
+    # What concerns several sections has no key of its own; its text names them.
+    return InputError(problem, file=place, field=key or None, value=value)
 
 
 def known_keys() -> list[str]:

@@ -18,6 +18,7 @@ import syneg
 from syneg.errors import InputError
 from syneg.files import file_hash, read_json, write_json, write_text
 from syneg.pipeline.config import RunConfig, differences
+from syneg.pipeline.stage_reads import BEFORE_PILOTS, first_stage
 
 _PACKAGES = (
     "torch", "sentence-transformers", "transformers", "datasets", "bm25s", "ir-measures",
@@ -29,27 +30,7 @@ DATA_SET, STARTING_MODEL = "data set", "starting model"
 RECORDED, LANGUAGE_MODEL = "file of recorded negatives", "language model"
 """Names of the facts that must stay true while a run goes on."""
 
-_FIRST_STAGES = {
-    "model": "baseline",
-    "mining": "mine",
-    "mining.percentage_of_positive": "filter",
-    "llm": "synthesize",
-    "synthesis": "synthesize",
-    "filters": "filter",
-    "mixing": "mix",
-    "training": "train",
-}
 _FACTS = {"dataset": DATA_SET, "model": STARTING_MODEL, "llm": RECORDED}
-
-
-def first_stage(key: str) -> str:
-    """Return the first stage that reads a key of the configuration.
-
-    Example:
-        >>> first_stage("training.epochs"), first_stage("seed")
-        ('train', 'data')
-    """
-    return _FIRST_STAGES.get(key, _FIRST_STAGES.get(key.partition(".")[0], "data"))
 
 
 class Manifest:
@@ -71,9 +52,12 @@ class Manifest:
         if self.path.is_file():
             self.content = self._read()
             changed = differences(self.content["config"], dumped)
+            stages = self.content["stages"]
+            self._complete_pilot(bool(changed))
+            piloted = "pilot" in stages and "skipped" not in stages["pilot"]["summary"]
             lines = [f"{key}: {old} → {new}" for key, (old, new) in changed.items()]
             # What a stage that is yet to come reads may still change: nothing is overwritten.
-            if any(first_stage(key) in self.content["stages"] for key in changed):
+            if any(first_stage(key, piloted=piloted) in stages for key in changed):
                 shown = ", ".join(lines[:10]) + (" …" if len(lines) > 10 else "")
                 raise InputError(
                     f"the run folder was made with another configuration ({shown})",
@@ -151,6 +135,23 @@ class Manifest:
         for stage in stages:
             self.content["stages"].pop(stage, None)
         self._write()
+
+    def _complete_pilot(self, changed: bool) -> None:
+        """Settle what stands of the pilot in a folder that an earlier call left."""
+        stages = self.content["stages"]
+        if "synthesize" in stages and "pilot" not in stages:
+            # A version that had no pilot wrote the negatives: nothing could be held back now,
+            # and what was done stays done.
+            stages["pilot"] = {
+                "seconds": 0.0,
+                "summary": {"skipped": BEFORE_PILOTS},
+                "sizes": {},
+                "sha256": {},
+            }
+        skipped = "skipped" in stages.get("pilot", {}).get("summary", {})
+        if changed and skipped and "synthesize" not in stages:
+            # With another configuration there may be a pilot; to look again costs nothing.
+            del stages["pilot"]
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from syneg.filters.options import GateOptions
 from syneg.mixing.options import MixingOptions
+from syneg.pipeline.pilot_options import PilotOptions
 from syneg.synthesis.options import SynthesisOptions
 from syneg.training.options import TrainingOptions
 
@@ -119,12 +120,13 @@ class MiningOptions(_Section):
     """What is retrieved as candidate negatives.
 
     Attributes:
-        depth: Candidates per query and source.
+        depth: Candidates per query and source; where a query's positive is not very similar
+            to it, most of the nearest are taken for false negatives, and others must follow.
         percentage_of_positive: Candidates whose similarity to the query is above this share
             of the positive's are taken for false negatives (NV-Retriever, arXiv 2407.15831).
     """
 
-    depth: Annotated[int, Field(ge=1, le=10_000)] = 30
+    depth: Annotated[int, Field(ge=1, le=10_000)] = 100
     percentage_of_positive: Annotated[float, Field(gt=0, le=1)] = 0.95
 
 
@@ -144,8 +146,14 @@ class RunConfig(_Section):
     filters: GateOptions = GateOptions()
     mixing: MixingOptions = MixingOptions()
     training: TrainingOptions = TrainingOptions()
+    pilot: PilotOptions = PilotOptions()
     seed: Annotated[int, Field(ge=0)] = 0
     offline: bool = False
+
+    @model_validator(mode="after")
+    def _comparable_candidates(self) -> RunConfig:
+        self.pilot.check(self.mixing)
+        return self
 
 
 def whole_path(location: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from syneg.errors import InputError
+from syneg.pipeline.chosen import held_back
 from syneg.pipeline.config import RunConfig
 from syneg.pipeline.manifest import Manifest, run_folder
 from syneg.pipeline.run import Run, as_plain
@@ -21,13 +22,14 @@ Stage = Callable[[Run], tuple[dict[str, Any], list[Path]]]
 
 def stages() -> dict[str, Stage]:
     """Return the stages by name, in order."""
-    from syneg.pipeline.stages import fine_tune, judge, measure, propose
+    from syneg.pipeline.stages import fine_tune, judge, measure, pilot, propose
     from syneg.reporting.page import write_report
 
     return {
         "data": measure.check_data,
         "baseline": measure.measure_start,
         "mine": propose.mine,
+        "pilot": pilot.pilot,
         "synthesize": propose.synthesize,
         "filter": judge.judge,
         "mix": judge.mix,
@@ -62,7 +64,7 @@ def run_pipeline(
     Raises:
         InputError: Something that the user gave is wrong; what was done stays.
     """
-    from syneg.pipeline.stages.propose import check_language_model
+    from syneg.pipeline.stages.writing import check_language_model
 
     todo = stages()
     if until not in todo:
@@ -81,7 +83,7 @@ def run_pipeline(
         run = Run(folder, config, Manifest(folder, config), progress or SilentProgress())
         summaries: dict[str, Any] = {}
         repeat = False
-        to_check = "synthesize" in names
+        to_check = "pilot" in names
         for number, name in enumerate(names, 1):
             done = None if repeat else run.manifest.finished(name)
             if done is not None:
@@ -92,7 +94,7 @@ def run_pipeline(
                 # A stage that is done again makes all later ones stale.
                 run.manifest.forget_from(list(todo)[number - 1 :])
                 repeat = True
-            if name != "data" and to_check and run.manifest.finished("synthesize") is None:
+            if name != "data" and to_check and _will_ask(run):
                 # Hours of mining must not come before "the server refuses the key".
                 check_language_model(run)
                 to_check = False
@@ -102,3 +104,8 @@ def run_pipeline(
             summaries[name] = as_plain(summary)
             run.manifest.finish(name, summaries[name], outputs, time.monotonic() - started)
         return summaries
+
+
+def _will_ask(run: Run) -> bool:
+    """Tell whether negatives are still to be written or read."""
+    return run.manifest.finished("synthesize") is None and held_back(run) is None

@@ -95,6 +95,8 @@ def synthetic_note(finished: Finished) -> str | None:
     mix, options = finished.summary("mix"), finished.config.llm
     if mix["synthetic_used"]:
         return None
+    if finished.summary("pilot").get("held_back"):
+        return f"This run is mined-only: {finished.summary('pilot')['sentence']}"
     proposed = mix["synthetic_proposed"]
     if not proposed:
         if options.recorded is None and options.server == "none":

@@ -16,6 +16,7 @@ from syneg.reporting.curves import near_negatives, training
 from syneg.reporting.examples import examples
 from syneg.reporting.finished import Finished
 from syneg.reporting.flow import flow, gates, stand_in_note, synthetic_note
+from syneg.reporting.pilot import pilot
 from syneg.reporting.provenance import cost, repetition
 from syneg.reporting.results import results
 
@@ -46,6 +47,7 @@ def render(finished: Finished) -> str:
         result=results(finished),
         stand_in=stand_in_note(finished),
         mined_only=synthetic_note(finished),
+        pilot=pilot(finished),
         flow=flow(finished),
         gates=gates(finished),
         training=training(finished),

@@ -16,6 +16,7 @@ _STAGES = {
     "data": "read and check the data",
     "baseline": "encode the corpus, measure the starting model",
     "mine": "mine negatives",
+    "pilot": "try synthetic negatives on a few queries",
     "synthesize": "write negatives with a language model",
     "filter": "judge the negatives",
     "mix": "mix the training instances",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -31,15 +32,33 @@ class StepProgress(TrainerCallback):  # type: ignore[misc]
         self.task.advance()
 
 
+class LossProgress(TrainerCallback):  # type: ignore[misc]
+    """Tells the loss how far training is, and puts what it saw into the training log."""
+
+    def __init__(self, loss: Any) -> None:
+        self.loss = loss
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Pass on the share of the steps that is done."""
+        self.loss.done = state.global_step / max(1, state.max_steps)
+
+    def on_log(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Add to the newest log entry, which checkpoints keep."""
+        if state.log_history:
+            state.log_history[-1].update(self.loss.read_observed())
+
+
 class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
     """Asks for a checkpoint every so many seconds and marks those that are whole.
 
     Args:
         seconds: Least time between two checkpoints; 0 asks for one at every step.
+        measured: Whether epochs end with a measurement, which must not be repeated.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, measured: bool = True) -> None:
         self.seconds = seconds
+        self.measured = measured
         self.last = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
@@ -48,13 +67,13 @@ class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
         A checkpoint before the epoch's end was measured would let a resumed run skip that
         measurement.
         """
-        last_of_epoch = state.global_step % steps_per_epoch(args, state) == 0
+        last_of_epoch = self.measured and state.global_step % steps_per_epoch(args, state) == 0
         if time.monotonic() - self.last >= self.seconds and not last_of_epoch:
             control.should_save = True
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Ask for a checkpoint; the trainer writes it after every callback was called."""
-        control.should_save = True
+        control.should_save = control.should_save or self.measured
 
     def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Mark the checkpoint: the trainer calls this after its last file."""
@@ -84,12 +103,20 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         folder: Gets `epoch-N/` (the best epoch's model) and `history.json` (score by epoch).
         length: Tokens that the model reads of a text outside training; measured and saved
             with it, whatever training reads.
+        merged: Gives the model the weights that are measured and kept while a block runs.
     """
 
-    def __init__(self, score: DevelopmentScore, folder: Path, length: int | None) -> None:
+    def __init__(
+        self,
+        score: DevelopmentScore,
+        folder: Path,
+        length: int | None,
+        merged: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    ) -> None:
         self.score = score
         self.folder = folder
         self.length = length
+        self.merged = merged
 
     def on_epoch_end(
         self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any
@@ -100,11 +127,12 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         history = {key: value for key, value in read_history(self.folder).items() if key < epoch}
         training_length, model.max_seq_length = model.max_seq_length, self.length
         try:
-            score = float(self.score(model))
-            if not math.isfinite(score):
-                raise _diverged(f"the development score is {score}", state)
-            if score > max(history.values(), default=-math.inf):
-                save_model(model, self.folder / f"epoch-{epoch}")
+            with self.merged():
+                score = float(self.score(model))
+                if not math.isfinite(score):
+                    raise _diverged(f"the development score is {score}", state)
+                if score > max(history.values(), default=-math.inf):
+                    save_model(model, self.folder / f"epoch-{epoch}")
         finally:
             model.max_seq_length = training_length
         history[epoch] = score

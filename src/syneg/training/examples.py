@@ -2,19 +2,83 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
 
 from syneg.datasets.dataset import RetrievalDataset, join_title
+from syneg.encoders.encoder import Encoder
+from syneg.negatives.record import SYNTHETIC
+from syneg.seeding import generator_for
+
+LABEL = "label"
+"""The trainer hands a column of this name to the loss beside the texts."""
+
+Pair = tuple[str, str]
 
 
-def training_table(instances: pa.Table, negatives: pa.Table, dataset: RetrievalDataset) -> pa.Table:
-    """Return the texts of a mixture: columns anchor, positive, negative_1 … negative_k.
+@dataclass(frozen=True)
+class TrainingExamples:
+    """Texts for the trainer, and what the loss must know of them.
+
+    Attributes:
+        table: Columns anchor, positive, negative_1 … negative_k, and `LABEL`: the numbers of
+            the row's texts, in the order of the columns.
+        texts: The text of each number.
+        queries: Which numbers are queries' texts.
+        generated: Which numbers are synthetic negatives' texts.
+        weight: Weight of each text as a negative.
+        relevant: For each query's number the numbers of its relevant texts.
+    """
+
+    table: pa.Table
+    texts: list[str]
+    queries: np.ndarray[Any, np.dtype[np.bool_]]
+    generated: np.ndarray[Any, np.dtype[np.bool_]]
+    weight: np.ndarray[Any, np.dtype[np.float32]]
+    relevant: dict[int, frozenset[int]]
+
+    def roles(self, starting: Encoder | None = None) -> Any:
+        """Return the `TextRoles` for the loss; `starting` is needed for distillation."""
+        from syneg.training.loss import TextRoles
+
+        roles = TextRoles(self.generated, self.weight, self.relevant)
+        if starting is None:
+            return roles
+        documents = starting.encode_documents(self.texts)
+        places = np.flatnonzero(self.queries)
+        documents[places] = starting.encode_queries([self.texts[place] for place in places])
+        return replace(roles, starting=documents)
+
+
+def training_examples(
+    instances: pa.Table,
+    negatives: pa.Table,
+    dataset: RetrievalDataset,
+    *,
+    split: str = "train",
+    weights: Mapping[str, float] | None = None,
+    rewrites: Mapping[Pair, str] | None = None,
+    rewrite_share: float = 0.0,
+    seed: int = 0,
+) -> TrainingExamples:
+    """Return the texts of a mixture and what the loss must know of them.
 
     Args:
         instances: Columns of `syneg.mixing.mixer.INSTANCE_SCHEMA`; every row has the same
             number of negatives.
         negatives: The pool, columns of `NEGATIVE_SCHEMA`.
         dataset: Texts of the queries and documents.
+        split: Its judgements say which texts are never a query's negative.
+        weights: Weight of a negative by its id; 1 where there is none.
+        rewrites: For a (query, positive) the same document in a language model's words.
+        rewrite_share: In this share of the instances that have one, the rewrite takes the
+            positive's place, in [0, 1].
+        seed: Of that draw.
 
     Example:
         >>> from syneg.mixing.mixer import INSTANCE_SCHEMA
@@ -26,18 +90,88 @@ def training_table(instances: pa.Table, negatives: pa.Table, dataset: RetrievalD
         ...                           source="llm", title="Dogs", text="bark.")])
         >>> rows = pa.Table.from_pylist([{"query_id": "q1", "positive_id": "d1",
         ...     "negative_ids": ["n"], "sources": ["llm"]}], schema=INSTANCE_SCHEMA)
-        >>> training_table(rows, pool, data).to_pylist()
+        >>> examples = training_examples(rows, pool, data)
+        >>> examples.table.select(["anchor", "positive", "negative_1"]).to_pylist()
         [{'anchor': 'Who purrs?', 'positive': 'Cats purr.', 'negative_1': 'Dogs bark.'}]
+        >>> examples.generated.tolist()
+        [False, False, True]
     """
+    query_ids = instances["query_id"].to_pylist()
+    positive_ids = instances["positive_id"].to_pylist()
     columns: dict[str, list[str]] = {
-        "anchor": dataset.query_texts(instances["query_id"].to_pylist()),
-        "positive": dataset.document_texts(dataset.document_rows(instances["positive_id"])),
+        "anchor": dataset.query_texts(query_ids),
+        "positive": dataset.document_texts(dataset.document_rows(positive_ids)),
     }
+    numbers = _Numbers()
+    relevant = _relevant(instances, dataset, split, numbers)
+    pairs = list(zip(query_ids, positive_ids, strict=True))
+    for place, pair in enumerate(pairs):
+        rewrite = (rewrites or {}).get(pair)
+        if rewrite is None:
+            continue
+        relevant[numbers.of(columns["anchor"][place])].add(numbers.of(rewrite))
+        if generator_for(seed, "rewrite", *pair).random() < rewrite_share:
+            columns["positive"][place] = rewrite
     rows = instances["negative_ids"].to_pylist()
+    sources = instances["sources"].to_pylist()
     texts = _negative_texts({one for row in rows for one in row}, negatives, dataset)
     for place in range(len(rows[0]) if rows else 0):
         columns[f"negative_{place + 1}"] = [texts[row[place]] for row in rows]
-    return pa.table(columns)
+    label = np.array([[numbers.of(text) for text in column] for column in columns.values()])
+    table = pa.table(columns)
+    table = table.append_column(LABEL, pa.array(label.T.tolist(), pa.list_(pa.int64())))
+    generated = np.zeros(len(numbers.texts), bool)
+    weight = np.ones(len(numbers.texts), np.float32)
+    for row, row_sources in zip(rows, sources, strict=True):
+        for negative_id, source in zip(row, row_sources, strict=True):
+            number = numbers.of(texts[negative_id])
+            generated[number] = source == SYNTHETIC
+            weight[number] = (weights or {}).get(negative_id, 1.0)
+    is_query = np.zeros(len(numbers.texts), bool)
+    is_query[label[0]] = True
+    return TrainingExamples(
+        table,
+        numbers.texts,
+        is_query,
+        generated,
+        weight,
+        {query: frozenset(known) for query, known in relevant.items()},
+    )
+
+
+class _Numbers:
+    """Gives every text a number; equal texts get the same one."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._known: dict[str, int] = {}
+
+    def of(self, text: str) -> int:
+        number = self._known.setdefault(text, len(self.texts))
+        if number == len(self.texts):
+            self.texts.append(text)
+        return number
+
+
+def _relevant(
+    instances: pa.Table, dataset: RetrievalDataset, split: str, numbers: _Numbers
+) -> dict[int, set[int]]:
+    """Return for each query's text the texts that the split's judgements call relevant to it."""
+    trained = set(instances["query_id"].to_pylist())
+    judged = dataset.positives(split)
+    found: dict[int, set[int]] = defaultdict(set)
+    pairs = [
+        (query_id, doc_id)
+        for query_id, doc_id in zip(
+            judged["query_id"].to_pylist(), judged["doc_id"].to_pylist(), strict=True
+        )
+        if query_id in trained
+    ]
+    queries = dataset.query_texts([query_id for query_id, _ in pairs])
+    rows = dataset.document_rows([doc_id for _, doc_id in pairs])
+    for query, text in zip(queries, dataset.document_texts(rows), strict=True):
+        found[numbers.of(query)].add(numbers.of(text))
+    return found
 
 
 def _negative_texts(

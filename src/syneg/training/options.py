@@ -7,6 +7,55 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class LossOptions(BaseModel):
+    """What the loss asks of each kind of negative.
+
+    Attributes:
+        in_batch: Which texts of the batch's other instances are negatives too: "all",
+            "positives" (not their hard negatives) or "none" (the loss of SyNeg, arXiv
+            2412.17250).
+        synthetic: What is asked of a synthetic negative. "infonce": to be as far away as any
+            other negative. "graded": to keep the share `synthetic_share` of the softmax, so it
+            ends below the positive and above random documents. "margin": only to stay
+            `synthetic_margin` below the positive. "ranked": below the positive, and above the
+            texts of other instances (the likelihood of Plackett and Luce over three levels).
+        applies_to: "synthetic", or "hard": what the options say of synthetic negatives is
+            asked of all hard negatives. The control that tells a remedy that helps any near
+            text from one that helps synthetic negatives.
+        synthetic_scope: "query": a synthetic negative counts for its own query only; "batch":
+            for all queries of the batch.
+        synthetic_share: Target share of the synthetic negatives under "graded"; 0 is
+            "infonce".
+        synthetic_margin: Under "margin", in units of similarity.
+        synthetic_weight: Under "margin" and "ranked" the weight of the second term; otherwise
+            the factor of a synthetic negative in the denominator of the softmax.
+        schedule: How the synthetic negatives' weight goes over training: "constant",
+            "falling" (from whole to none) or "rising".
+        entropy_balance: Weight of CausalNeg's loss on the shares of generated and mined
+            negatives (arXiv 2606.01304; they take 0.05); 0 leaves it out.
+        entropy_temperature: Its τ.
+        distillation: Weight of the Kullback-Leibler divergence from the starting model's
+            distribution over the same candidates; 0 leaves it out.
+        without_source_direction: Take the direction from retrieved to synthetic negatives
+            out of the gradient, so that nothing can be learned from the source alone.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    in_batch: Literal["all", "positives", "none"] = "all"
+    synthetic: Literal["infonce", "graded", "margin", "ranked"] = "infonce"
+    applies_to: Literal["synthetic", "hard"] = "synthetic"
+    synthetic_scope: Literal["batch", "query"] = "batch"
+    synthetic_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    synthetic_margin: Annotated[float, Field(ge=0, le=2)] = 0.05
+    synthetic_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
+    schedule: Literal["constant", "falling", "rising"] = "constant"
+    entropy_balance: Annotated[float, Field(ge=0)] = 0.0
+    entropy_temperature: Annotated[float, Field(gt=0)] = 0.1
+    distillation: Annotated[float, Field(ge=0)] = 0.0
+    without_source_direction: bool = False
+
+
 class TrainingOptions(BaseModel):
     """Options of contrastive fine-tuning.
 
@@ -24,6 +73,9 @@ class TrainingOptions(BaseModel):
             model's own. At 0 the fused attention kernels can be used: with MiniLM on two cores
             a step takes about 6 seconds instead of 10, and 4.6 GB instead of 8.6. The other
             dropouts stay as the model has them.
+        loss: What is asked of each kind of negative.
+        merge: Share of the tuned weights in the model that is kept; the rest is the starting
+            model's (WiSE-FT, arXiv 2109.01903). 1 keeps the tuned weights as they are.
         precision: "auto" takes bfloat16 where the processor or GPU computes in it.
         checkpoint_seconds: Seconds of training between two checkpoints; a run that is killed
             repeats at most so much.
@@ -39,5 +91,7 @@ class TrainingOptions(BaseModel):
     max_length: Annotated[int, Field(ge=8)] = 160
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     attention_dropout: Annotated[float, Field(ge=0, lt=1)] | None = 0.0
+    loss: LossOptions = LossOptions()
+    merge: Annotated[float, Field(gt=0, le=1)] = 1.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0

@@ -1,24 +1,23 @@
-"""Phase 3: InfoNCE through sentence-transformers' trainer, killed and resumed at will."""
+"""Phase 3: contrastive training by sentence-transformers' trainer, killed and resumed at will."""
 
 from __future__ import annotations
 
 import logging
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
+from syneg.encoders.encoder import Encoder
 from syneg.errors import MissingExtraError
 from syneg.files import remove_tree, write_json
 from syneg.progress import Progress
+from syneg.training.examples import TrainingExamples
 from syneg.training.options import TrainingOptions
 from syneg.training.preparation import (
-    set_attention_dropout,
+    Merged,
+    set_for_training,
     training_precision,
-    warn_of_left_out,
     weight_hashes,
 )
 
@@ -35,6 +34,8 @@ class TrainingResult:
         steps: Optimizer steps.
         instances: Training instances.
         losses: (step, mean loss since the one before).
+        observed: By step, what the loss saw of synthetic negatives: the share of the negatives'
+            gradient that they held, and how far below the positive they were.
         development: Development score by epoch.
         best_epoch: The epoch whose model is kept.
         precision: The precision used.
@@ -44,6 +45,7 @@ class TrainingResult:
     steps: int
     instances: int
     losses: list[tuple[int, float]]
+    observed: list[dict[str, float]]
     development: dict[int, float]
     best_epoch: int
     precision: str
@@ -56,31 +58,32 @@ class TrainingResult:
 
 def train(
     model: Any,
-    examples: pa.Table,
+    examples: TrainingExamples,
     options: TrainingOptions,
     folder: Path,
     *,
-    development_score: Any,
+    development_score: Any = None,
     progress: Progress,
     seed: int = 0,
+    starting: Encoder | None = None,
 ) -> TrainingResult:
-    """Fine-tune a model in place with InfoNCE over hard and in-batch negatives.
+    """Fine-tune a model in place, contrastively, over hard and in-batch negatives.
 
-    The loss of an instance is -log softmax of its positive's similarity / τ against its own
-    negatives and all positives and negatives of the batch's other instances
-    (sentence-transformers' MultipleNegativesRankingLoss with scale 1/τ). No text occurs twice
-    in a batch, so a positive that two queries share is never a negative; another positive of
-    a query with several can be one. Checkpoints go to `folder`; when
-    called again with the same arguments, training goes on from the last whole one.
+    The loss is `syneg.training.loss.NegativesLoss`: InfoNCE, and what the options ask beside
+    it. A text that the judgements call relevant to a query is never its negative, whichever
+    instance brings it into the batch. Checkpoints go to `folder`; when called again with the
+    same arguments, training goes on from the last whole one.
 
     Args:
         model: A `SentenceTransformer`.
-        examples: Columns anchor, positive, negative_1 … negative_k.
+        examples: The texts, and what the loss must know of them.
         options: Rate, epochs, temperature and so on.
         folder: Gets checkpoints, `best/` and `history.json`.
-        development_score: Gives a model's score on the development split.
+        development_score: Gives a model's score on the development split, by which the best
+            epoch is kept; without it, `model` after the last step is the result.
         progress: Shows the steps.
         seed: Of the order of the data and of dropout.
+        starting: The model before training; needed for distillation.
 
     Raises:
         SynegError: The loss is no longer finite.
@@ -92,25 +95,24 @@ def train(
             SentenceTransformerTrainer,
             SentenceTransformerTrainingArguments,
         )
-        from sentence_transformers.sentence_transformer.losses import (
-            MultipleNegativesRankingLoss,
-        )
-        from sentence_transformers.sentence_transformer.training_args import BatchSamplers
         from transformers import PrinterCallback
     except ImportError as error:
         raise MissingExtraError(str(error.name), "train") from error
 
     from syneg.training.callbacks import (
         KeepBest,
+        LossProgress,
         StepProgress,
         StopAtNaN,
         TimedCheckpoints,
         best_epoch,
         read_history,
     )
+    from syneg.training.loss import NegativesLoss
 
     started = time.monotonic()
-    total = options.epochs * -(-examples.num_rows // options.batch_size)
+    instances = examples.table.num_rows
+    total = options.epochs * -(-instances // options.batch_size)
     precision = training_precision(options, model.device.type)
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(folder),
@@ -120,7 +122,6 @@ def train(
         warmup_steps=options.warmup,
         weight_decay=options.weight_decay,
         lr_scheduler_type="linear",
-        batch_sampler=BatchSamplers.NO_DUPLICATES,
         bf16=precision == "bfloat16",
         use_cpu=model.device.type == "cpu",
         seed=seed,
@@ -133,52 +134,60 @@ def train(
         report_to="none",
         dataloader_pin_memory=model.device.type != "cpu",
     )
-    if options.attention_dropout is not None:
-        set_attention_dropout(model, options.attention_dropout)
     own_length = model.max_seq_length
-    # Models without attention have no limit of their own.
-    model.max_seq_length = int(min(own_length or math.inf, options.max_length))
+    distilled = options.loss.distillation > 0
+    loss = NegativesLoss(
+        model, examples.roles(starting if distilled else None), options.loss, options.temperature
+    )
     # A card that has examples is not searched for some, at every start, with a bar of its own.
     model.model_card_data.widget = [{"text": ""}]
     checkpoint = last_whole_checkpoint(folder)
-    warn_of_left_out(examples, options.batch_size, seed)
+    merged = Merged(model, options.merge)
+    measured = development_score is not None
+    callbacks = [
+        LossProgress(loss),
+        TimedCheckpoints(options.checkpoint_seconds, measured=measured),
+        StopAtNaN(),
+    ]
+    if measured:
+        callbacks.append(KeepBest(development_score, folder, own_length, merged))
     trainer = SentenceTransformerTrainer(
         model=model,
         args=arguments,
-        train_dataset=Dataset(examples),
-        loss=MultipleNegativesRankingLoss(model, scale=1 / options.temperature),
-        callbacks=[
-            TimedCheckpoints(options.checkpoint_seconds),
-            StopAtNaN(),
-            KeepBest(development_score, folder, own_length),
-        ],
+        train_dataset=Dataset(examples.table),
+        loss=loss,
+        callbacks=callbacks,
     )
     # The trainer prints its log lines unless this callback is taken away.
     trainer.remove_callback(PrinterCallback)
     done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
     if checkpoint is not None:
         logger.info("training goes on from step %d of about %d", done, total)
-    try:
-        with progress.task("train", total=total, done=done) as task:
-            trainer.add_callback(StepProgress(task))
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    finally:
-        model.max_seq_length = own_length
+    with (
+        set_for_training(model, options, precision),
+        progress.task("train", total=total, done=done) as task,
+    ):
+        trainer.add_callback(StepProgress(task))
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     history = read_history(folder)
-    best = best_epoch(history)
+    best = best_epoch(history) if history else options.epochs
     winner = folder / f"epoch-{best}"
     if winner.is_dir():
         # Otherwise an earlier process had come this far.
         remove_tree(folder / "best")
         write_json(folder / "best.json", weight_hashes(winner))
         winner.rename(folder / "best")
+    if not measured:
+        merged.apply()
+    log = trainer.state.log_history
     return TrainingResult(
         steps=int(trainer.state.global_step),
-        instances=examples.num_rows,
-        losses=[
-            (int(one["step"]), float(one["loss"]))
-            for one in trainer.state.log_history
-            if "loss" in one
+        instances=instances,
+        losses=[(int(one["step"]), float(one["loss"])) for one in log if "loss" in one],
+        observed=[
+            {key: value for key, value in one.items() if key == "step" or "synthetic" in key}
+            for one in log
+            if any("synthetic" in key for key in one)
         ],
         development=history,
         best_epoch=best,

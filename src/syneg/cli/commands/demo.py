@@ -32,6 +32,8 @@ def demo(
             "training.epochs": 1,
             "training.max_length": 128,
             "mixing.retrieved": 2,
+            # The stand-in's texts would be held back, and nothing of the method be seen.
+            "pilot.queries": 0,
         }
     )
     run_and_show(config, output, until="report", is_demo=True)

@@ -52,6 +52,14 @@ SkipUnknown = Annotated[
 TrustRemoteCode = Annotated[
     bool, typer.Option("--trust-remote-code", help="Let code that comes with a model run.")
 ]
+NoPilot = Annotated[
+    bool,
+    typer.Option(
+        "--no-pilot",
+        help="Write the negatives of all queries without finding out on a few first whether "
+        "they help on this data.",
+    ),
+]
 
 
 def configuration(
@@ -67,6 +75,7 @@ def configuration(
     offline: bool,
     skip_unknown: bool,
     trust_remote_code: bool,
+    no_pilot: bool = False,
 ) -> RunConfig:
     """Return the configuration that the command line means.
 
@@ -92,6 +101,7 @@ def configuration(
             "llm.server": llm,
             "llm.model": llm_model,
             "llm.recorded": None if synthetic is None else str(synthetic),
+            "pilot.queries": 0 if no_pilot else None,
             "offline": offline or None,
         },
     )

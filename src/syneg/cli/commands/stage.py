@@ -8,6 +8,9 @@ from syneg.cli.commands import options
 
 RUN = """From a data set to a better retriever: mine, write, filter, mix, train, evaluate, report.
 
+Before the negatives of all queries are written, a pilot finds out on 100 of them whether such
+negatives help on this data, and chooses the mixture; --no-pilot leaves it out.
+
 The run can be killed at any moment; the same command goes on where it stopped.
 
 Examples:
@@ -44,6 +47,7 @@ def command(name: str) -> Callable[..., None]:
         offline: options.Offline = False,
         skip_unknown: options.SkipUnknown = False,
         trust_remote_code: options.TrustRemoteCode = False,
+        no_pilot: options.NoPilot = False,
     ) -> None:
         from syneg.cli.outcome import run_and_show
 
@@ -60,6 +64,7 @@ def command(name: str) -> Callable[..., None]:
                 offline=offline,
                 skip_unknown=skip_unknown,
                 trust_remote_code=trust_remote_code,
+                no_pilot=no_pilot,
             ),
             output,
             until="report" if name == "run" else name,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from syneg.datasets.dataset import RetrievalDataset
-from syneg.encoders.encoder import Precision, SentenceEncoder
+from syneg.encoders.encoder import Precision, SentenceEncoder, Vectors
 from syneg.encoders.locate import locate_model
 from syneg.encoders.store import encode_in_pieces
 from syneg.evaluation.metrics import PRIMARY, averages, per_query_metrics
 from syneg.evaluation.retrieve import retrieve
 from syneg.files import file_hash, read_json, remove_tree, write_json
+from syneg.pipeline.chosen import chosen_training
 from syneg.pipeline.run import Run
 from syneg.pipeline.stages.judge import read_mixture
 from syneg.seeding import generator_for
-from syneg.training.examples import training_table
+from syneg.training.examples import training_examples
 from syneg.training.preparation import training_precision, weight_hashes
 from syneg.training.trainer import train as train_model
 
@@ -26,27 +29,36 @@ _NEAREST = 50
 def train(run: Run) -> tuple[dict[str, Any], list[Path]]:
     """Fine-tune the starting model on the mixture; the best epoch's model is kept."""
     config = run.config
+    options = chosen_training(run)
     folder = _training_folder(run)
-    examples = training_table(read_mixture(run), run.pool.negatives(), run.dataset)
-    # Loaded anew: the run's own encoder must stay the starting model.
-    model = run.load_encoder(str(locate_model(config.model.location, offline=config.offline))).model
-    precision = Precision(training_precision(config.training, model.device.type))
+    examples = training_examples(
+        read_mixture(run), run.pool.negatives(), run.dataset, split=config.dataset.train
+    )
+    model = starting_model(run)
+    precision = Precision(training_precision(options, model.device.type))
     development = DevelopmentScore(run, precision)
     result = train_model(
         model,
         examples,
-        config.training,
+        options,
         folder,
         development_score=development,
         progress=run.progress,
         seed=config.seed,
+        starting=run.encoder,
     )
     best = [path for path in (folder / "best").rglob("*") if path.is_file()]
     return {
         **result.summary(),
         "development_documents": len(development.rows),
-        "columns": examples.column_names,
+        "columns": examples.table.column_names,
     }, [folder / "history.json", *best]
+
+
+def starting_model(run: Run) -> Any:
+    """Return the starting model loaded anew: the run's own encoder must not be trained."""
+    folder = locate_model(run.config.model.location, offline=run.config.offline)
+    return run.load_encoder(str(folder)).model
 
 
 def _training_folder(run: Run) -> Path:
@@ -54,7 +66,7 @@ def _training_folder(run: Run) -> Path:
     folder = run.folder / "training"
     inputs = {
         "mixture": file_hash(run.folder / "mixture.parquet"),
-        "options": run.config.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+        "options": chosen_training(run).model_dump(mode="json", exclude={"checkpoint_seconds"}),
         "seed": run.config.seed,
         "max_length": run.config.model.max_length,
         "facts": run.manifest.facts,
@@ -71,21 +83,30 @@ def _training_folder(run: Run) -> Path:
 class DevelopmentScore:
     """Scores a model on the development split, over a bounded part of the corpus.
 
-    Up to 20,000 documents the whole corpus is searched. Of a larger one: the development
+    A corpus of no more than `documents` is searched whole. Of a larger one: the development
     queries' positives, the documents nearest to them under the starting model, and others
-    drawn at random. The figure only compares epochs with each other; the choice between
-    starting and tuned model is made on the whole corpus.
+    drawn at random. The figure only compares epochs or candidates with each other; the choice
+    between starting and tuned model is made on the whole corpus.
 
     Args:
         run: The run.
         precision: In which numbers to encode.
+        documents: How many documents are searched; more only where the nearest are more.
+        nearest: So many nearest documents of each development query are among them.
     """
 
-    def __init__(self, run: Run, precision: Precision) -> None:
+    def __init__(
+        self,
+        run: Run,
+        precision: Precision,
+        *,
+        documents: int = _MOST_DOCUMENTS,
+        nearest: int = _NEAREST,
+    ) -> None:
         self.split = run.config.dataset.development
         self.precision = precision
         self.progress = run.progress
-        self.rows = _document_rows(run, self.split)
+        self.rows = _document_rows(run, self.split, documents, nearest)
         dataset = run.dataset
         self.dataset = RetrievalDataset(
             dataset.name,
@@ -96,30 +117,45 @@ class DevelopmentScore:
 
     def __call__(self, model: Any) -> float:
         """Return nDCG@10 of a model on the development split."""
+        return averages(self.per_query(model))[PRIMARY]
+
+    def per_query(self, model: Any) -> pa.Table:
+        """Return a model's metrics on every development query, from its first ten documents.
+
+        Returns:
+            Columns of `PER_QUERY_SCHEMA`.
+        """
         encoder = SentenceEncoder(model, fingerprint="", precision=self.precision)
         total = self.dataset.corpus.num_rows
         texts = self.dataset.document_texts(range(total))
         with self.progress.task("development split", total=total) as task:
             vectors = encode_in_pieces(encoder, texts, task)
+        return self._measure(encoder, vectors)
+
+    def starting_per_query(self, run: Run) -> pa.Table:
+        """Return the starting model's metrics; its vectors of the corpus are there already."""
+        return self._measure(run.encoder, run.vectors.take(self.rows))
+
+    def _measure(self, encoder: SentenceEncoder, vectors: Vectors) -> pa.Table:
         query_ids = self.dataset.query_ids(self.split)
         queries = encoder.encode_queries(self.dataset.query_texts(query_ids))
         found = retrieve(self.dataset, query_ids, queries, [(0, vectors)], depth=10)
-        return averages(per_query_metrics(self.dataset, self.split, found))[PRIMARY]
+        return per_query_metrics(self.dataset, self.split, found)
 
 
-def _document_rows(run: Run, split: str) -> list[int]:
+def _document_rows(run: Run, split: str, most: int, nearest: int) -> list[int]:
     dataset = run.dataset
     total = dataset.corpus.num_rows
-    if total <= _MOST_DOCUMENTS:
+    if total <= most:
         return list(range(total))
     query_ids = dataset.query_ids(split)
     queries = run.encoder.encode_queries(dataset.query_texts(query_ids))
-    found = retrieve(dataset, query_ids, queries, run.vectors.blocks(), depth=_NEAREST)
+    found = retrieve(dataset, query_ids, queries, run.vectors.blocks(), depth=nearest)
     wanted = {*dataset.document_rows(dataset.positives(split)["doc_id"]).tolist()}
     wanted |= {*dataset.document_rows(found["doc_id"]).tolist()}
     generator = generator_for(run.config.seed, "development documents")
     for row in generator.permutation(total).tolist():
-        if len(wanted) >= _MOST_DOCUMENTS:
+        if len(wanted) >= most:
             break
         wanted.add(row)
     return sorted(wanted)

@@ -1,0 +1,1 @@
+"""Experiments over arms, data sets and seeds, and what they say."""

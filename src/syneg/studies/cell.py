@@ -1,0 +1,188 @@
+"""One cell of a study: train one arm on one data set with one seed, and measure it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from syneg import __version__
+from syneg.datasets.dataset import RetrievalDataset, join_title
+from syneg.datasets.splits import queries_with_positive_in
+from syneg.encoders.encoder import SentenceEncoder, Vectors, load_encoder
+from syneg.encoders.store import encode_in_pieces
+from syneg.evaluation.metrics import per_query_metrics
+from syneg.evaluation.retrieve import retrieve
+from syneg.files import remove_tree, value_hash
+from syneg.mixing.mixer import mix
+from syneg.negatives.record import SYNTHETIC
+from syneg.progress import Progress
+from syneg.seeding import generator_for
+from syneg.studies.ground import Ground
+from syneg.studies.instruments.probe import shortcut_probe
+from syneg.studies.instruments.source_style import recognition_weights, select_synthetic
+from syneg.studies.observation import compare, draw_sample, look
+from syneg.studies.plan import BASELINE, Arm
+from syneg.studies.results import PER_QUERY_SCHEMA, RESULT, CellResult
+from syneg.training.examples import TrainingExamples, training_examples
+from syneg.training.options import TrainingOptions
+from syneg.training.trainer import train
+
+_SPLITS = {"development": "dev", "test": "test"}
+
+
+def cell_key(ground: Ground, arm: Arm | None, options: TrainingOptions, seed: int) -> str:
+    """Return the hash of everything that decides a cell's result, its arm's name excepted."""
+    # Defaults are left out: an option that a later version adds changes no cell without it.
+    described = arm and arm.model_dump(
+        mode="json", exclude={"name", "grid", "training"}, exclude_defaults=True
+    )
+    trained = options.model_dump(mode="json", exclude={"checkpoint_seconds"}, exclude_defaults=True)
+    return value_hash([__version__, ground.fingerprint, described, arm and trained, seed])[:16]
+
+
+def run_cell(
+    ground: Ground,
+    arm: Arm | None,
+    options: TrainingOptions,
+    seed: int,
+    folder: Path,
+    progress: Progress,
+) -> CellResult:
+    """Train and measure one cell, or read it where it was done before.
+
+    Args:
+        ground: The data set.
+        arm: What to train with; None measures the starting model.
+        options: The arm's training options, with the choice from the grid.
+        seed: Of all draws.
+        folder: Parent of the cells' folders, which are named by their keys.
+        progress: Shows the steps.
+    """
+    key = cell_key(ground, arm, options, seed)
+    place = folder / key
+    name = BASELINE if arm is None else arm.name
+    if (place / RESULT).is_file():
+        result = CellResult.read(place)
+        return CellResult(**{**vars(result), "arm": name})
+    started = time.monotonic()
+    facts: dict[str, Any] = {}
+    encoder = ground.encoder
+    if arm is not None:
+        examples, facts = _examples(ground, arm, seed)
+        # Loaded anew: the shared encoder must stay the starting model.
+        encoder = load_encoder(ground.model, precision=ground.encoder.precision)
+        trained = train(
+            encoder.model,
+            examples,
+            options,
+            place / "training",
+            progress=progress,
+            seed=seed,
+            starting=ground.encoder,
+        )
+        facts |= {"steps": trained.steps, "losses": trained.losses, "observed": trained.observed}
+        facts["training_seconds"] = round(trained.seconds, 1)
+    texts = ground.dataset.document_texts(range(ground.dataset.corpus.num_rows))
+    if arm is None:
+        vectors = ground.vectors.take(range(len(texts)))
+    else:
+        with progress.task("encode documents", total=len(texts)) as task:
+            vectors = encode_in_pieces(encoder, texts, task)
+    result = CellResult(
+        dataset=ground.name,
+        arm=name,
+        seed=seed,
+        key=key,
+        options={
+            "arm": None if arm is None else arm.model_dump(mode="json"),
+            "training": None if arm is None else options.model_dump(mode="json"),
+        },
+        per_query=measure(ground, encoder, vectors),
+        facts={**facts, "seconds": round(time.monotonic() - started, 1)},
+        instruments={} if arm is None else _instruments(ground, encoder, vectors, options),
+    )
+    result.write(place)
+    remove_tree(place / "training")
+    return result
+
+
+def _instruments(
+    ground: Ground, encoder: SentenceEncoder, vectors: Vectors, options: TrainingOptions
+) -> dict[str, Any]:
+    if not ground.pairs:
+        return {}
+    sample = draw_sample(ground)
+    before = look(
+        sample, ground.encoder, ground.vectors.take(range(len(vectors))), options.temperature
+    )
+    return compare(before, look(sample, encoder, vectors, options.temperature))
+
+
+def measure(ground: Ground, encoder: SentenceEncoder, vectors: Vectors) -> pa.Table:
+    """Return the per-query metrics of both splits, columns of `PER_QUERY_SCHEMA`."""
+    trained = pa.array(sorted({positive for _, positive in ground.pairs}))
+    tables = []
+    for name, split in _SPLITS.items():
+        dataset: RetrievalDataset = ground.dataset
+        query_ids = dataset.query_ids(split)
+        queries = encoder.encode_queries(dataset.query_texts(query_ids))
+        found = retrieve(dataset, query_ids, queries, [(0, vectors)])
+        metrics = per_query_metrics(dataset, split, found)
+        seen = queries_with_positive_in(dataset, split, trained)
+        rows = [
+            {"split": name, "query_id": one, "seen": one in seen, **values}
+            for one, values in _wide(metrics).items()
+        ]
+        tables.append(pa.Table.from_pylist(rows, schema=PER_QUERY_SCHEMA))
+    return pa.concat_tables(tables)
+
+
+def _wide(metrics: pa.Table) -> dict[str, dict[str, float]]:
+    names = [name for name in PER_QUERY_SCHEMA.names if "@" in name]
+    return {row["query_id"]: {name: row[name] for name in names} for row in metrics.to_pylist()}
+
+
+def _examples(ground: Ground, arm: Arm, seed: int) -> tuple[TrainingExamples, dict[str, Any]]:
+    negatives, verdicts = ground.negatives(arm.recorded)
+    weights: dict[str, float] = {}
+    if arm.weigh:
+        weights = _weights(_recognised(ground, negatives))
+    if arm.select:
+        verdicts = pa.concat_tables([verdicts, select_synthetic(negatives, ground.dataset)])
+    mixture = mix(ground.pairs, negatives, verdicts, arm.mixing, seed=seed)
+    examples = training_examples(
+        mixture.instances,
+        negatives,
+        ground.dataset,
+        weights=weights,
+        rewrites=ground.rewrites if arm.rewrite_share else None,
+        rewrite_share=arm.rewrite_share,
+        seed=seed,
+    )
+    return examples, {"mixture": mixture.summary()}
+
+
+def _recognised(ground: Ground, negatives: pa.Table) -> dict[str, float]:
+    """Return the probability that a synthetic negative is recognised as generated, by id."""
+    written = negatives.filter(pc.equal(negatives["source"], SYNTHETIC))
+    # Queries that share a positive share its topic, which would leak from fold to fold.
+    ids, groups, titles, texts = (
+        written[name].to_pylist() for name in ("negative_id", "positive_id", "title", "text")
+    )
+    dataset = ground.dataset
+    order = generator_for(0, "probe").permutation(dataset.corpus.num_rows)[: len(ids)]
+    probe = shortcut_probe(
+        [join_title(title, text) for title, text in zip(titles, texts, strict=True)],
+        dataset.document_texts(order.tolist()),
+        groups,
+    )
+    return dict(zip(ids, probe.generated_probability.tolist(), strict=True))
+
+
+def _weights(recognised: dict[str, float]) -> dict[str, float]:
+    values = recognition_weights(list(recognised.values()))
+    return dict(zip(recognised, values.tolist(), strict=True))

@@ -1,0 +1,1 @@
+"""What a study measures besides quality: style, harm, closeness, gradients."""

@@ -1,0 +1,178 @@
+"""InfoNCE and its remedies for synthetic negatives, as functions of similarities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from syneg.training.options import LossOptions
+
+_LEAST_WEIGHT = 1e-6
+"""Stands for a weight of 0, whose logarithm is not finite."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The texts of a batch as candidates of its queries; b queries, c texts.
+
+    The first b texts are the positives, in the queries' order.
+
+    Attributes:
+        own: Which texts belong to the query's own instance, shape (b, c), bool.
+        relevant: Which are known to be relevant to the query, its own positive included,
+            shape (b, c), bool. A relevant text is never a negative.
+        generated: Which are synthetic negatives, shape (c,), bool.
+        weight: Weight of each text as a negative, shape (c,), at least 0.
+    """
+
+    own: Tensor
+    relevant: Tensor
+    generated: Tensor
+    weight: Tensor
+
+
+def allowed_negatives(candidates: Candidates, options: LossOptions) -> Tensor:
+    """Tell which candidates are negatives of which query, shape (b, c), bool."""
+    own, generated = candidates.own, candidates.generated
+    count = own.shape[0]
+    if options.in_batch == "all":
+        allowed = torch.ones_like(own)
+    else:
+        allowed = own.clone()
+        if options.in_batch == "positives":
+            allowed[:, :count] = True
+    if options.synthetic_scope == "query":
+        allowed &= own | ~generated
+    return allowed & ~candidates.relevant
+
+
+def contrastive_loss(
+    similarities: Tensor,
+    candidates: Candidates,
+    temperature: float,
+    options: LossOptions,
+    *,
+    factor: float = 1.0,
+) -> Tensor:
+    """Return the mean loss of a batch.
+
+    With s the similarities, τ the temperature, D the allowed negatives and w their weights,
+    "infonce" is -log exp(s⁺/τ) / (exp(s⁺/τ) + Σ_D w exp(s/τ)): equation 5 of SyNeg (arXiv
+    2412.17250) when `in_batch` is "none" and all weights are 1.
+
+    - "graded" is the cross entropy of the same softmax against a target that gives
+      `synthetic_share` to the query's own synthetic negatives and the rest to the positive.
+      The gradient of a synthetic negative is its share minus its target: it is pushed away
+      only until it holds its target. List-wise targets over levels: SyCL, arXiv 2503.23239.
+    - "margin" takes synthetic negatives out of the softmax and adds
+      `synthetic_weight` · max(0, margin - (s⁺ - s)) / τ for the query's own.
+    - "ranked" adds `synthetic_weight` · -log of the own synthetic negatives' share among
+      themselves and the texts of other instances.
+
+    Args:
+        similarities: Query by text, shape (b, c).
+        candidates: What the texts are.
+        temperature: τ, above 0.
+        options: What is asked of which negative.
+        factor: Multiplies the synthetic negatives' weight now, in [0, 1].
+
+    Example:
+        >>> candidates = Candidates(
+        ...     own=torch.tensor([[True, True]]), relevant=torch.tensor([[True, False]]),
+        ...     generated=torch.tensor([False, True]), weight=torch.ones(2))
+        >>> similarities = torch.tensor([[0.5, 0.5]])
+        >>> float(contrastive_loss(similarities, candidates, 0.05, LossOptions()).exp())
+        2.0
+    """
+    count = similarities.shape[0]
+    logits = similarities / temperature
+    allowed = allowed_negatives(candidates, options)
+    own_generated = candidates.own & candidates.generated & allowed
+    weight = torch.where(candidates.generated, candidates.weight * factor, candidates.weight)
+    if options.synthetic in ("infonce", "graded"):
+        weight = torch.where(candidates.generated, weight * options.synthetic_weight, weight)
+    logged = weight.clamp(min=_LEAST_WEIGHT).log()
+    positive = torch.zeros_like(allowed)
+    positive[:, :count] = torch.eye(count, dtype=torch.bool, device=logits.device)
+    in_softmax = allowed if options.synthetic != "margin" else allowed & ~candidates.generated
+    weighted = torch.where(positive, logits, logits + logged)
+    shares = functional.log_softmax(_only(weighted, in_softmax | positive), dim=1)
+    target = positive.float()
+    if options.synthetic == "graded":
+        given = options.synthetic_share * factor
+        held = own_generated.float()
+        number = held.sum(dim=1, keepdim=True)
+        spread = torch.where(number > 0, given * held / number.clamp(min=1), 0.0)
+        target = target * (1 - spread.sum(dim=1, keepdim=True)) + spread
+    loss = -(target * shares.masked_fill(target == 0, 0.0)).sum(dim=1)
+    strength = options.synthetic_weight * factor
+    if options.synthetic == "margin":
+        gap = logits[:, :count].diagonal()[:, None] - logits
+        missing = functional.relu(options.synthetic_margin / temperature - gap)
+        loss = loss + strength * (missing * candidates.weight * own_generated).sum(dim=1)
+    if options.synthetic == "ranked":
+        others = allowed & ~candidates.own & ~candidates.generated
+        pushed = functional.log_softmax(_only(logits, others | own_generated), dim=1)
+        number = own_generated.sum(dim=1)
+        ranked = -(pushed.masked_fill(~own_generated, 0.0)).sum(dim=1) / number.clamp(min=1)
+        loss = loss + strength * torch.where(number > 0, ranked, 0.0)
+    return loss.mean()
+
+
+def entropy_balance(similarities: Tensor, candidates: Candidates, options: LossOptions) -> Tensor:
+    """Return CausalNeg's loss on the shares that generated negatives hold.
+
+    With p the softmax over a query's own negatives at `entropy_temperature`: the mean of
+    -H(p_generated) + (Σ p_generated - N_generated / N)² (arXiv 2606.01304). Give similarities
+    whose query and retrieved side carry no gradient, so that generated texts alone move.
+    """
+    negatives = candidates.own & ~candidates.relevant
+    generated = negatives & candidates.generated
+    mixed = (generated.any(dim=1)) & ((negatives & ~generated).any(dim=1))
+    if not bool(mixed.any()):
+        return similarities.sum() * 0.0
+    logits = _only(similarities[mixed] / options.entropy_temperature, negatives[mixed])
+    generated, negatives = generated[mixed], negatives[mixed]
+    logged = functional.log_softmax(logits, dim=1)
+    shares = logged.exp() * generated
+    entropy = -(shares * logged.masked_fill(~generated, 0.0)).sum(dim=1)
+    expected = generated.sum(dim=1) / negatives.sum(dim=1)
+    return (-entropy + (shares.sum(dim=1) - expected) ** 2).mean()
+
+
+def distillation(
+    similarities: Tensor, starting: Tensor, candidates: Candidates, temperature: float
+) -> Tensor:
+    """Return the mean divergence KL(starting ‖ current) of the softmax over a batch's texts.
+
+    Args:
+        similarities: Of the model in training, shape (b, c).
+        starting: Of the starting model, shape (b, c).
+        candidates: Texts that stand in the batch twice count once for each time.
+        temperature: τ of both.
+    """
+    current = functional.log_softmax(similarities / temperature, dim=1)
+    target = functional.log_softmax(starting / temperature, dim=1)
+    return functional.kl_div(current, target, log_target=True, reduction="batchmean")
+
+
+def gradient_share(
+    similarities: Tensor, candidates: Candidates, temperature: float, options: LossOptions
+) -> float:
+    """Return the share of the negatives' gradient that synthetic negatives hold, in [0, 1].
+
+    dL/ds of a negative under InfoNCE is its softmax share / τ, so shares of the softmax are
+    shares of the gradient.
+    """
+    with torch.no_grad():
+        allowed = allowed_negatives(candidates, options)
+        shares = functional.softmax(_only(similarities / temperature, allowed), dim=1)
+        held = (shares * candidates.generated).sum(dim=1)
+        return float(held[allowed.any(dim=1)].mean()) if bool(allowed.any()) else 0.0
+
+
+def _only(logits: Tensor, mask: Tensor) -> Tensor:
+    return logits.masked_fill(~mask, torch.finfo(logits.dtype).min)
