@@ -16,6 +16,8 @@ TRAIN, DEVELOPMENT = slice(0, 8), slice(8, 14)
 VALUES: dict[str, Any] = {
     "pilot.queries": 4,
     "pilot.epochs": 6,
+    "pilot.batch_size": 4,
+    "pilot.learning_rate": 2e-4,
     "pilot.seeds": 1,
     "pilot.least_queries": 4,
     "pilot.candidates": [{"name": "mined only", "synthetic": 0}, {"name": "hybrid"}],

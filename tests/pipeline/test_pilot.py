@@ -99,7 +99,7 @@ def test_every_candidate_gets_the_same_pairs_negatives_and_steps(helped: Done) -
     assert not list((output / "pilot").glob("*/training"))
 
 
-@pytest.mark.parametrize("changed", ["pilot.epochs=3", "training.learning_rate=0.01"])
+@pytest.mark.parametrize("changed", ["pilot.epochs=3", "training.temperature=0.1"])
 def test_what_the_pilot_read_may_not_change_after_it(helped: Done, changed: str) -> None:
     config = load_config(helped.folder / "config.yaml", [changed])
     with pytest.raises(InputError, match=changed.partition("=")[0]):
@@ -111,7 +111,7 @@ HARSH = {
     "synthesis.per_query": 2,
     "mixing.synthetic": 2,
     "mixing.retrieved": 0,
-    "training.learning_rate": 2e-3,
+    "pilot.learning_rate": 2e-3,
     # Nothing but the negatives themselves tells the model what is far from a query.
     "training.loss.in_batch": "none",
 }

@@ -20,7 +20,6 @@ from .pilot_data import config_for, write_data, write_echoes
     ("values", "why"),
     [
         ({"pilot.queries": 0}, "switched off"),
-        ({"pilot.queries": 5}, "only 8 training queries"),
         ({"pilot.least_queries": 7}, "6 development queries are too few"),
         ({"mixing.synthetic": 0}, "mixing.synthetic is 0"),
         ({"llm.recorded": None}, "no language model"),

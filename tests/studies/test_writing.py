@@ -88,7 +88,7 @@ def test_the_tables_say_what_the_rows_say(tmp_path: Path) -> None:
         ("seen", "### Test, positive seen in training (30)"),
         ("unseen", "### Test, positive not seen (30)"),
     ):
-        head, *shown = tables(page)[heading][:5]
+        head, *shown = tables(page)[f"{heading}, against `unmodified`"][:5]
         rows = [one for one in arm_table(cells, "scifact") if one.slice == name]
         assert [one[0] for one in shown] == [f"`{one.arm}`" for one in rows]
         assert [one[2] for one in shown] == [f"{100 * one.mean:.2f}" for one in rows]
@@ -198,7 +198,7 @@ def test_hostile_names_break_neither_table_nor_figure(tmp_path: Path) -> None:
         for name, gain in (("unmodified", 0.2), (arm, 0.3))
     ]
     page = written(tmp_path, cells)
-    rows = tables(page)["### Test, all queries (4)"]
+    rows = tables(page)["### Test, all queries (4), against `unmodified`"]
     assert [len(one) for one in rows] == [9, 9, 9]
     assert "\x00" not in page
     files = list(tmp_path.rglob("*.svg"))

@@ -64,7 +64,9 @@ def test_without_options_it_is_the_librarys_infonce() -> None:
 
 @given(similarities)
 def test_without_the_batch_it_is_the_papers_equation(scores: torch.Tensor) -> None:
-    value = contrastive_loss(scores, batch(), 0.5, LossOptions(in_batch="none"))
+    value = contrastive_loss(
+        scores, batch(), 0.5, LossOptions(in_batch="none", synthetic="infonce")
+    )
     exponents = np.exp(scores.numpy().astype(float) / 0.5)
     rows = [exponents[0, 0] / exponents[0, ::2].sum(), exponents[1, 1] / exponents[1, 1::2].sum()]
     assert float(value) == pytest.approx(-np.mean(np.log(rows)), abs=1e-4)
@@ -152,7 +154,9 @@ def test_without_synthetic_negatives_every_option_is_infonce(
 
 @given(similarities)
 def test_a_weight_of_nought_takes_synthetic_negatives_away(scores: torch.Tensor) -> None:
-    value = contrastive_loss(scores, batch(), 0.5, LossOptions(synthetic_weight=0))
+    value = contrastive_loss(
+        scores, batch(), 0.5, LossOptions(synthetic="infonce", synthetic_weight=0)
+    )
     kept = Candidates(*(part[..., :4] for part in vars(batch()).values()))
     expected = contrastive_loss(scores[:, :4], kept, 0.5, LossOptions())
     assert float(value) == pytest.approx(float(expected), abs=1e-3)
@@ -200,3 +204,23 @@ def test_nothing_is_learned_along_the_direction_of_the_source() -> None:
     (cut_queries @ cut_texts.T).square().sum().backward()
     for vectors in (queries, texts):
         assert float((vectors.grad @ direction).abs().max()) < 1e-3 * float(vectors.grad.norm())
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.5])
+def test_a_weight_of_nought_is_nought_at_any_temperature(temperature: float) -> None:
+    scores = torch.zeros(2, 6)
+    scores[:, 4:] = 0.9
+    scores.requires_grad_()
+    options = LossOptions(synthetic="infonce", synthetic_weight=0)
+    contrastive_loss(scores, batch(), temperature, options).backward()
+    assert float(scores.grad[:, 4:].abs().max()) == 0.0
+
+
+def test_a_graded_text_that_counts_less_is_not_pulled_nearer() -> None:
+    scores = torch.tensor([[0.6, 0.0, 0.4, 0.0, 0.55, 0.0], [0.0, 0.6, 0.0, 0.4, 0.0, 0.55]])
+    for weight in (1.0, 0.05):
+        given_scores = scores.clone().requires_grad_()
+        weighted = Candidates(*list(vars(batch()).values())[:3], torch.full((6,), weight))
+        options = LossOptions(synthetic="graded", in_batch="none")
+        contrastive_loss(given_scores, weighted, 0.05, options).backward()
+        assert float(given_scores.grad[0, 4]) > 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from syneg.errors import InputError
+from syneg.mixing.candidates import standing, within_window
 from syneg.mixing.options import MixingOptions
 from syneg.negatives.pool import standing_decisions
 from syneg.negatives.record import SYNTHETIC
@@ -165,27 +166,22 @@ def _offers(
     negatives: pa.Table, decisions: Mapping[str, Decision], options: MixingOptions
 ) -> tuple[dict[str, _Offer], int]:
     synthetic: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    ranked: dict[tuple[str, str], list[tuple[int, str, str]]] = defaultdict(list)
     retrieved: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     fill: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-    columns = ("negative_id", "query_id", "positive_id", "source", "doc_id", "text", "rank")
     accepted = 0
-    for negative_id, query_id, positive_id, source, doc_id, text, rank in zip(
-        *(negatives[name].to_pylist() for name in columns), strict=True
+    within = within_window(standing(negatives, decisions), options)
+    columns = ("negative_id", "query_id", "positive_id", "source", "doc_id", "has_text")
+    for negative_id, query_id, positive_id, source, doc_id, has_text in zip(
+        *(within[name].to_pylist() for name in columns), strict=True
     ):
-        if decisions.get(negative_id, Decision.KEEP) is not Decision.KEEP:
-            continue
         if source == SYNTHETIC:
-            if text:
+            if has_text:
                 accepted += 1
                 synthetic[query_id].append((negative_id, positive_id))
         elif source in options.sources:
-            ranked[query_id, source].append((rank or 0, negative_id, doc_id))
+            retrieved[query_id].append((negative_id, source, doc_id))
         elif source == FILL:
             fill[query_id].append((negative_id, source, doc_id))
-    for (query_id, source), found in ranked.items():
-        nearest = sorted(found)[: options.window]
-        retrieved[query_id] += [(negative_id, source, doc_id) for _, negative_id, doc_id in nearest]
     return {
         query_id: _Offer(
             tuple(sorted(synthetic[query_id])),

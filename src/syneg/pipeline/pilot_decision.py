@@ -99,6 +99,11 @@ def _sentence(reference: str, best: str, one: ArmDifference, helps: bool, certai
         return f"Synthetic negatives help on this data: {figures}). “{best}” is used."
     if one.high < 0:
         return f"Synthetic negatives do harm on this data: {figures}). {HELD_BACK}"
+    if one.low > 0:
+        return (
+            f"Synthetic negatives seem to help on this data: {figures}), but not as surely as "
+            f"pilot.certainty asks ({certainty:.1%}). {HELD_BACK}"
+        )
     unknown = (
         "The pilot cannot tell whether synthetic negatives help on this data: "
         f"{figures}, which includes 0)."

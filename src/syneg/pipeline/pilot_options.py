@@ -78,8 +78,8 @@ class PilotCandidate(BaseModel):
 
 DEFAULT_CANDIDATES = (
     PilotCandidate(name="mined only", synthetic=0),
+    PilotCandidate(name="margin", loss={"synthetic": "margin"}),
     PilotCandidate(name="hybrid", loss={"synthetic": "infonce"}),
-    PilotCandidate(name="margin", loss={"synthetic": "margin", "synthetic_weight": 0.2}),
 )
 """What the pilot tries unless the configuration says otherwise."""
 
@@ -91,10 +91,13 @@ class PilotOptions(BaseModel):
     them, and compares these on the development split.
 
     Attributes:
-        queries: Training queries of the pilot; 0 makes none. There must be twice as many, or
-            nothing is saved by asking first, and the pilot is skipped.
-        epochs: Passes over the pilot's instances; 7 are 28 steps at 100 queries in batches of
-            32.
+        queries: Training queries of the pilot; 0 makes none. Unless negatives are recorded
+            already, there must be twice as many, or nothing is saved by asking first, and the
+            pilot is skipped.
+        epochs: Passes over the pilot's instances; with the batch size below, 100 queries make
+            28 steps.
+        batch_size: Instances per step in the pilot.
+        learning_rate: Peak rate in the pilot; a few steps at a gentle rate would show nothing.
         seeds: Models trained of each candidate, each with another order of the data.
         documents: Most documents searched when a candidate is measured; the nearest to the
             development queries are always among them.
@@ -103,20 +106,22 @@ class PilotOptions(BaseModel):
             interval above zero.
         least_queries: With fewer development queries the pilot is skipped: it could tell
             nothing.
-        candidates: What is tried. Just one has no synthetic negatives; the others are compared
-            with it.
+        candidates: What is tried, and the configured loss if it is none of these. Just one has
+            no synthetic negatives; the others are compared with it.
 
     Example:
         >>> [one.name for one in PilotOptions().candidates]
-        ['mined only', 'hybrid', 'margin']
+        ['mined only', 'margin', 'hybrid']
     """
 
     model_config = ConfigDict(extra="forbid")
 
     queries: Annotated[int, Field(ge=0)] = 100
-    epochs: Annotated[int, Field(ge=1)] = 7
+    epochs: Annotated[int, Field(ge=1)] = 4
+    batch_size: Annotated[int, Field(ge=2)] = 16
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5
     seeds: Annotated[int, Field(ge=1, le=20)] = 2
-    documents: Annotated[int, Field(ge=100)] = 5_000
+    documents: Annotated[int, Field(ge=100)] = 2_500
     certainty: Annotated[float, Field(ge=0.5, lt=1)] = 0.8
     least_queries: Annotated[int, Field(ge=2)] = 20
     candidates: tuple[PilotCandidate, ...] = DEFAULT_CANDIDATES

@@ -21,7 +21,7 @@ _FIRST_STAGES = {
 _READ_BY_PILOT = (
     "llm.recorded", "synthesis", "mining.percentage_of_positive", "filters", "mixing", "training",
 )  # fmt: skip
-_PASSED_OVER_BY_PILOT = {"training.epochs"}
+_PASSED_OVER_BY_PILOT = {"training.epochs", "training.batch_size", "training.learning_rate"}
 
 
 def first_stage(key: str, *, piloted: bool = False) -> str:

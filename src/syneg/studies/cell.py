@@ -36,12 +36,11 @@ _SPLITS = {"development": "dev", "test": "test"}
 
 def cell_key(ground: Ground, arm: Arm | None, options: TrainingOptions, seed: int) -> str:
     """Return the hash of everything that decides a cell's result, its arm's name excepted."""
-    # Defaults are left out: an option that a later version adds changes no cell without it.
-    described = arm and arm.model_dump(
-        mode="json", exclude={"name", "grid", "training"}, exclude_defaults=True
-    )
-    trained = options.model_dump(mode="json", exclude={"checkpoint_seconds"}, exclude_defaults=True)
-    return value_hash([__version__, ground.fingerprint, described, arm and trained, seed])[:16]
+    described = arm and arm.model_dump(mode="json", exclude={"name", "grid", "training"})
+    trained = options.model_dump(mode="json", exclude={"checkpoint_seconds"})
+    # The starting model is not trained: neither options nor seed change what it reaches.
+    training = None if arm is None else [trained, seed]
+    return value_hash([__version__, ground.fingerprint, described, training])[:16]
 
 
 def run_cell(
@@ -67,7 +66,8 @@ def run_cell(
     name = BASELINE if arm is None else arm.name
     if (place / RESULT).is_file():
         result = CellResult.read(place)
-        return CellResult(**{**vars(result), "arm": name})
+        # Names and the starting model's seed decide nothing, so they may have changed since.
+        return CellResult(**{**vars(result), "arm": name, "dataset": ground.name, "seed": seed})
     started = time.monotonic()
     facts: dict[str, Any] = {}
     encoder = ground.encoder
@@ -103,17 +103,27 @@ def run_cell(
         },
         per_query=measure(ground, encoder, vectors),
         facts={**facts, "seconds": round(time.monotonic() - started, 1)},
-        instruments={} if arm is None else _instruments(ground, encoder, vectors, options),
+        instruments={}
+        if arm is None
+        else {
+            "negatives": _composition(facts["mixture"]),
+            **_instruments(ground, encoder, vectors, options),
+        },
     )
     result.write(place)
     remove_tree(place / "training")
     return result
 
 
+def _composition(mixture: dict[str, Any]) -> dict[str, int]:
+    """Return how many negatives of each source an arm trained on, and what stood in."""
+    return {**mixture["by_source"], "fallback": mixture["fallback"], "filled": mixture["filled"]}
+
+
 def _instruments(
     ground: Ground, encoder: SentenceEncoder, vectors: Vectors, options: TrainingOptions
 ) -> dict[str, Any]:
-    if not ground.pairs:
+    if len(ground.pairs) < 2:
         return {}
     sample = draw_sample(ground)
     before = look(
@@ -152,7 +162,10 @@ def _examples(ground: Ground, arm: Arm, seed: int) -> tuple[TrainingExamples, di
     if arm.weigh:
         weights = _weights(_recognised(ground, negatives))
     if arm.select:
-        verdicts = pa.concat_tables([verdicts, select_synthetic(negatives, ground.dataset)])
+        # The range is that of the mined negatives that can be trained on.
+        dropped = verdicts.filter(pc.equal(verdicts["decision"], "drop"))["negative_id"]
+        stand = negatives.filter(pc.invert(pc.is_in(negatives["negative_id"], dropped)))
+        verdicts = pa.concat_tables([verdicts, select_synthetic(stand, ground.dataset)])
     mixture = mix(ground.pairs, negatives, verdicts, arm.mixing, seed=seed)
     examples = training_examples(
         mixture.instances,

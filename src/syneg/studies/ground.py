@@ -167,7 +167,15 @@ def _pairs(dataset: RetrievalDataset, recorded: Mapping[str, pa.Table]) -> tuple
         known = found if known is None else known & found
     train = dataset.positives("train")
     pairs = zip(train["query_id"].to_pylist(), train["doc_id"].to_pylist(), strict=True)
-    return tuple(pair for pair in pairs if known is None or pair in known)
+    found_pairs = tuple(pair for pair in pairs if known is None or pair in known)
+    if not found_pairs:
+        raise InputError(
+            "no training pair has a negative in every recorded file",
+            field="recorded",
+            value=", ".join(recorded),
+            remedy="name only files that were written for the training queries of this data set",
+        )
+    return found_pairs
 
 
 def _smaller(dataset: RetrievalDataset, plan: StudyPlan, written: set[str]) -> RetrievalDataset:

@@ -43,7 +43,9 @@ class Sample:
 def draw_sample(ground: Ground) -> Sample:
     """Draw up to 200 training pairs with their texts, and 500 documents."""
     order = generator_for(0, "observation pairs").permutation(len(ground.pairs))
-    pairs = [ground.pairs[place] for place in order[:_PAIRS].tolist()]
+    # One pair of each query: the one that texts were written against.
+    drawn = {ground.pairs[place][0]: ground.pairs[place] for place in reversed(order.tolist())}
+    pairs = list(drawn.values())[-_PAIRS:]
     number = {pair[0]: place for place, pair in enumerate(pairs)}
     dataset = ground.dataset
     rows = generator_for(0, "observation documents").permutation(dataset.corpus.num_rows)
@@ -56,7 +58,7 @@ def draw_sample(ground: Ground) -> Sample:
         positives=dataset.document_rows([positive_id for _, positive_id in pairs]).tolist(),
         documents=rows[:_DOCUMENTS].tolist(),
         mined=_mined(ground, number),
-        written={name: texts for name, texts in written.items() if texts},
+        written={name: texts for name, texts in written.items() if len(texts) > 1},
     )
 
 

@@ -17,6 +17,10 @@ BASELINE = "unmodified"
 """The arm that every study has: the model as it is."""
 
 
+_OWN_PARTS = {"bm25", "dense", "random", "mined"}
+"""Names of the pool's own parts."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -119,6 +123,17 @@ class StudyPlan(_Part):
         names = [arm.name for arm in self.arms]
         if BASELINE in names or len(set(names)) < len(names):
             raise ValueError(f"arms need different names, and none may be {BASELINE!r}")
+        if any(not values for arm in self.arms for values in self.grid_of(arm).values()):
+            raise ValueError("every training option of a grid needs at least one value")
+        locations = [data.name for data in self.data]
+        if len(set(locations)) < len(locations) or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("data sets need different folder names, and seeds must differ")
+        taken = {name for data in self.data for name in data.recorded} & _OWN_PARTS
+        if taken:
+            raise ValueError(f"recorded negatives must not be called {sorted(taken)[0]!r}")
+        groups = self.hypothesis or (("",), ("-",))
+        if not all(groups) or set(groups[0]) & set(groups[1]):
+            raise ValueError("the hypothesis needs two groups of arms that share none")
         unknown = {name for group in self.hypothesis or () for name in group} - set(names)
         if unknown:
             raise ValueError(f"the hypothesis names no arm of the plan: {sorted(unknown)}")
@@ -136,12 +151,16 @@ class StudyPlan(_Part):
 
     def choices(self, arm: Arm) -> list[dict[str, Any]]:
         """Return the combinations of the grid that are tried for an arm; at least one."""
-        grid = self.grid if arm.grid is None else arm.grid
+        grid = self.grid_of(arm)
         return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+
+    def grid_of(self, arm: Arm) -> dict[str, list[Any]]:
+        """Return the values that are tried for an arm, by training option."""
+        return self.grid if arm.grid is None else arm.grid
 
     def options(self, arm: Arm, choice: dict[str, Any]) -> TrainingOptions:
         """Return an arm's training options: the plan's, the grid's, then the arm's own."""
-        content: dict[str, Any] = {}
+        content: dict[str, Any] = {"precision": self.precision}
         for part in (self.training, choice, arm.training):
             for key, value in part.items():
                 if isinstance(value, dict) and isinstance(content.get(key), dict):

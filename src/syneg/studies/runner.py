@@ -214,3 +214,9 @@ def _check_recorded(data: Sequence[StudyData], arms: Sequence[Arm]) -> None:
                     value=arm.recorded,
                     remedy="add the file to the data set, or leave the arm out",
                 )
+            if arm.rewrite_share and one.rewrites is None:
+                raise InputError(
+                    f"arm {arm.name!r} wants rewritten positives, which {one.name} does not have",
+                    field="rewrites",
+                    remedy="add the file to the data set, or leave the arm out",
+                )

@@ -26,10 +26,10 @@ _LIKELY = 0.05
 _NONE = "–"
 
 
-def slice_tables(rows: Sequence[ArmRow]) -> list[Table]:
+def slice_tables(rows: Sequence[ArmRow], baseline: str) -> list[Table]:
     """Return the tables of a data set, one per slice, from the rows of `arm_table`."""
     return [
-        _slice_table([row for row in rows if row.slice == name], name)
+        _slice_table([row for row in rows if row.slice == name], name, baseline)
         for name in SLICES
         if any(row.slice == name for row in rows)
     ]
@@ -102,10 +102,9 @@ def instrument_tables(results: Sequence[CellResult]) -> list[Table]:
     found: dict[tuple[str, str], dict[str, dict[str, list[float]]]] = {}
     for cell in results:
         for name, measures in cell.instruments.items():
-            for measure, value in measures.items() if isinstance(measures, dict) else ():
-                if _is_number(value):
-                    arms = found.setdefault((cell.dataset, name), {})
-                    arms.setdefault(cell.arm, {}).setdefault(measure, []).append(float(value))
+            for measure, value in _numbers(measures):
+                arms = found.setdefault((cell.dataset, name), {})
+                arms.setdefault(cell.arm, {}).setdefault(measure, []).append(value)
     tables = []
     for (dataset, name), arms in found.items():
         columns = list(dict.fromkeys(measure for one in arms.values() for measure in one))
@@ -139,9 +138,9 @@ def as_code(name: str) -> str:
     return "`" + line.replace("`", "'").replace("|", "\\|") + "`"
 
 
-def _slice_table(rows: Sequence[ArmRow], name: str) -> Table:
+def _slice_table(rows: Sequence[ArmRow], name: str, baseline: str) -> Table:
     return Table(
-        f"Test, {_SLICE_NAMES[name]} ({count(rows[0].queries)})",
+        f"Test, {_SLICE_NAMES[name]} ({count(rows[0].queries)}), against {as_code(baseline)}",
         (
             "arm", "seeds", "mean", "deviation", "difference", "95% interval", "p", "p (Holm)",
             "resolvable",
@@ -174,6 +173,18 @@ def _difference_cells(row: ArmRow) -> list[str]:
 
 def _data(row: ComparisonRow) -> str:
     return row.datasets[0] if len(row.datasets) == 1 else f"{len(row.datasets)} data sets, pooled"
+
+
+def _numbers(measures: object) -> list[tuple[str, float]]:
+    """Return the numbers of an instrument, those one level deeper under both names."""
+    found = []
+    for measure, value in measures.items() if isinstance(measures, dict) else ():
+        if _is_number(value):
+            found.append((measure, float(value)))
+        for inner, number in value.items() if isinstance(value, dict) else ():
+            if _is_number(number):
+                found.append((f"{measure}: {inner}", float(number)))
+    return found
 
 
 def _is_number(value: object) -> bool:

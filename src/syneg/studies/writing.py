@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from syneg.errors import InputError
 from syneg.files import write_text
+from syneg.reporting.figures import Table
 from syneg.reporting.text import several, showable
 from syneg.studies.arm_values import arms_of, datasets_of
 from syneg.studies.forest import forest
@@ -99,7 +100,7 @@ def write_study(
                 "title": one_line(dataset),
                 "figure": file if figure else None,
                 "figure_text": one_line(title),
-                "tables": slice_tables(rows),
+                "tables": [*slice_tables(rows, plan.baseline), *_against(results, dataset, plan)],
             }
         )
     first, second = plan.hypothesis or ("", "")
@@ -127,6 +128,15 @@ def write_study(
         write_text(folder / name, text)
     _LOGGER.info("wrote the result of %s to %s", several(len(results), "cell"), folder)
     return [folder / name for name in texts]
+
+
+def _against(results: Sequence[CellResult], dataset: str, plan: StudyReportPlan) -> list[Table]:
+    """Return the tables against the first arm of the comparison that was named in advance."""
+    first = plan.hypothesis[0] if plan.hypothesis else plan.baseline
+    if first == plan.baseline or first not in arms_of(results, dataset):
+        return []
+    rows = arm_table(results, dataset, baseline=first, hypothesis=plan.hypothesis)
+    return slice_tables(rows, first)
 
 
 def _missing(results: Sequence[CellResult], plan: StudyReportPlan) -> list[tuple[str, str, int]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from syneg.datasets.dataset import RetrievalDataset, join_title
 from syneg.encoders.encoder import Encoder
@@ -177,14 +178,15 @@ def _relevant(
 def _negative_texts(
     wanted: set[str], negatives: pa.Table, dataset: RetrievalDataset
 ) -> dict[str, str]:
+    # Few of a pool's rows are trained on: the others' texts must not become objects.
+    ids = pa.array(sorted(wanted), negatives.schema.field("negative_id").type)
+    negatives = negatives.filter(pc.is_in(negatives["negative_id"], value_set=ids))
     texts: dict[str, str] = {}
     documents: dict[str, str] = {}
     columns = ("negative_id", "doc_id", "title", "text")
     for negative_id, doc_id, title, text in zip(
         *(negatives[name].to_pylist() for name in columns), strict=True
     ):
-        if negative_id not in wanted:
-            continue
         if doc_id is None:
             texts[negative_id] = join_title(title, text)
         else:

@@ -68,6 +68,8 @@ class NegativesLoss(torch.nn.Module):  # type: ignore[misc]
         self.roles = roles
         self.options = options
         self.temperature = temperature
+        # Read here: in training on several GPUs the model comes wrapped.
+        self._to_length_one = model is not None and model.similarity_fn_name != "dot"
         self.done = 0.0
         """Share of training that is done, in [0, 1]; set by the trainer's callback."""
         self.observed: defaultdict[str, list[float]] = defaultdict(list)
@@ -76,7 +78,7 @@ class NegativesLoss(torch.nn.Module):  # type: ignore[misc]
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
         """Return the loss of a batch."""
         vectors = [self.model(one)["sentence_embedding"].float() for one in sentence_features]
-        if self.model.similarity_fn_name != "dot":
+        if self._to_length_one:
             vectors = [torch.nn.functional.normalize(one, dim=1) for one in vectors]
         queries, texts = vectors[0], torch.cat(vectors[1:])
         numbers = labels.cpu().numpy()

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from syneg.training.options import LossOptions
 
-_LEAST_WEIGHT = 1e-6
-"""Stands for a weight of 0, whose logarithm is not finite."""
+_LEAST_WEIGHT = 1e-30
+"""Keeps the logarithm finite where a text of weight 0 is masked anyway."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def contrastive_loss(
       The gradient of a synthetic negative is its share minus its target: it is pushed away
       only until it holds its target. List-wise targets over levels: SyCL, arXiv 2503.23239.
     - "margin" takes synthetic negatives out of the softmax and adds
-      `synthetic_weight` · max(0, margin - (s⁺ - s)) / τ for the query's own.
-    - "ranked" adds `synthetic_weight` · -log of the own synthetic negatives' share among
+      `term_weight` · max(0, margin - (s⁺ - s)) / τ for the query's own.
+    - "ranked" adds `term_weight` · -log of the own synthetic negatives' share among
       themselves and the texts of other instances.
 
     Args:
@@ -83,32 +83,33 @@ def contrastive_loss(
         >>> candidates = Candidates(
         ...     own=torch.tensor([[True, True]]), relevant=torch.tensor([[True, False]]),
         ...     generated=torch.tensor([False, True]), weight=torch.ones(2))
-        >>> similarities = torch.tensor([[0.5, 0.5]])
-        >>> float(contrastive_loss(similarities, candidates, 0.05, LossOptions()).exp())
+        >>> similarities, options = torch.tensor([[0.5, 0.5]]), LossOptions(synthetic="infonce")
+        >>> float(contrastive_loss(similarities, candidates, 0.05, options).exp())
         2.0
     """
     count = similarities.shape[0]
     logits = similarities / temperature
     allowed = allowed_negatives(candidates, options)
-    own_generated = candidates.own & candidates.generated & allowed
     weight = torch.where(candidates.generated, candidates.weight * factor, candidates.weight)
-    if options.synthetic in ("infonce", "graded"):
-        weight = torch.where(candidates.generated, weight * options.synthetic_weight, weight)
+    weight = torch.where(candidates.generated, weight * options.synthetic_weight, weight)
+    own_generated = candidates.own & candidates.generated & allowed & (weight > 0)
     logged = weight.clamp(min=_LEAST_WEIGHT).log()
     positive = torch.zeros_like(allowed)
     positive[:, :count] = torch.eye(count, dtype=torch.bool, device=logits.device)
+    allowed = allowed & (weight > 0)
     in_softmax = allowed if options.synthetic != "margin" else allowed & ~candidates.generated
     weighted = torch.where(positive, logits, logits + logged)
     shares = functional.log_softmax(_only(weighted, in_softmax | positive), dim=1)
     target = positive.float()
     if options.synthetic == "graded":
         given = options.synthetic_share * factor
-        held = own_generated.float()
-        number = held.sum(dim=1, keepdim=True)
-        spread = torch.where(number > 0, given * held / number.clamp(min=1), 0.0)
+        # What counts less is also held less high: its logit carries the same weight.
+        held = own_generated * weight.clamp(max=1)
+        number = own_generated.sum(dim=1, keepdim=True)
+        spread = given * held / number.clamp(min=1)
         target = target * (1 - spread.sum(dim=1, keepdim=True)) + spread
     loss = -(target * shares.masked_fill(target == 0, 0.0)).sum(dim=1)
-    strength = options.synthetic_weight * factor
+    strength = options.term_weight * factor
     if options.synthetic == "margin":
         gap = logits[:, :count].diagonal()[:, None] - logits
         missing = functional.relu(options.synthetic_margin / temperature - gap)
@@ -117,7 +118,8 @@ def contrastive_loss(
         others = allowed & ~candidates.own & ~candidates.generated
         pushed = functional.log_softmax(_only(logits, others | own_generated), dim=1)
         number = own_generated.sum(dim=1)
-        ranked = -(pushed.masked_fill(~own_generated, 0.0)).sum(dim=1) / number.clamp(min=1)
+        ranked = -(pushed.masked_fill(~own_generated, 0.0) * candidates.weight).sum(dim=1)
+        ranked = ranked / number.clamp(min=1)
         loss = loss + strength * torch.where(number > 0, ranked, 0.0)
     return loss.mean()
 
@@ -165,7 +167,8 @@ def gradient_share(
     """Return the share of the negatives' gradient that synthetic negatives hold, in [0, 1].
 
     dL/ds of a negative under InfoNCE is its softmax share / τ, so shares of the softmax are
-    shares of the gradient.
+    shares of the gradient. What options other than `in_batch` and `synthetic_scope` make of
+    it is left out: it is the pull that plain InfoNCE would have.
     """
     with torch.no_grad():
         allowed = allowed_negatives(candidates, options)

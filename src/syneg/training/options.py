@@ -14,11 +14,13 @@ class LossOptions(BaseModel):
         in_batch: Which texts of the batch's other instances are negatives too: "all",
             "positives" (not their hard negatives) or "none" (the loss of SyNeg, arXiv
             2412.17250).
-        synthetic: What is asked of a synthetic negative. "infonce": to be as far away as any
-            other negative. "graded": to keep the share `synthetic_share` of the softmax, so it
-            ends below the positive and above random documents. "margin": only to stay
-            `synthetic_margin` below the positive. "ranked": below the positive, and above the
-            texts of other instances (the likelihood of Plackett and Luce over three levels).
+        synthetic: What is asked of a synthetic negative. "margin", the default: only to stay
+            `synthetic_margin` below the positive, since the further such a text is pushed, the
+            more the model learns to know generated texts (see docs/results.md). "infonce": to
+            be as far away as any other negative, as in SyNeg. "graded": to keep the share
+            `synthetic_share` of the softmax, so it ends below the positive and above random
+            documents. "ranked": below the positive, and above the texts of other instances
+            (the likelihood of Plackett and Luce over three levels).
         applies_to: "synthetic", or "hard": what the options say of synthetic negatives is
             asked of all hard negatives. The control that tells a remedy that helps any near
             text from one that helps synthetic negatives.
@@ -27,8 +29,8 @@ class LossOptions(BaseModel):
         synthetic_share: Target share of the synthetic negatives under "graded"; 0 is
             "infonce".
         synthetic_margin: Under "margin", in units of similarity.
-        synthetic_weight: Under "margin" and "ranked" the weight of the second term; otherwise
-            the factor of a synthetic negative in the denominator of the softmax.
+        synthetic_weight: Factor of a synthetic negative in the denominator of the softmax.
+        term_weight: Weight of the term that "margin" and "ranked" add to InfoNCE.
         schedule: How the synthetic negatives' weight goes over training: "constant",
             "falling" (from whole to none) or "rising".
         entropy_balance: Weight of CausalNeg's loss on the shares of generated and mined
@@ -43,12 +45,13 @@ class LossOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     in_batch: Literal["all", "positives", "none"] = "all"
-    synthetic: Literal["infonce", "graded", "margin", "ranked"] = "infonce"
+    synthetic: Literal["margin", "infonce", "graded", "ranked"] = "margin"
     applies_to: Literal["synthetic", "hard"] = "synthetic"
     synthetic_scope: Literal["batch", "query"] = "batch"
     synthetic_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     synthetic_margin: Annotated[float, Field(ge=0, le=2)] = 0.05
     synthetic_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
+    term_weight: Annotated[float, Field(ge=0, le=100)] = 0.2
     schedule: Literal["constant", "falling", "rising"] = "constant"
     entropy_balance: Annotated[float, Field(ge=0)] = 0.0
     entropy_temperature: Annotated[float, Field(gt=0)] = 0.1

@@ -35,7 +35,8 @@ class TrainingResult:
         instances: Training instances.
         losses: (step, mean loss since the one before).
         observed: By step, what the loss saw of synthetic negatives: the share of the negatives'
-            gradient that they held, and how far below the positive they were.
+            gradient that they would hold under plain InfoNCE, and how far below the positive
+            they were.
         development: Development score by epoch.
         best_epoch: The epoch whose model is kept.
         precision: The precision used.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +49,9 @@ def study(
 
     part = chosen_part(load_plan(plan, tier), arms=arm, datasets=dataset, seeds=seeds)
     command = f"syneg study {plan} --tier {tier} --data DATA --output OUTPUT"
+    for option, values in (("--arm", arm), ("--dataset", dataset)):
+        command += "".join(f" {option} {shlex.quote(value)}" for value in values or ())
+    command += "" if seeds is None else f" --seeds {seeds}"
     try:
         result = run_study(part, data, output, progress=ConsoleProgress())
     except KeyboardInterrupt:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.encoders.encoder import Precision, SentenceEncoder, Vectors
@@ -93,6 +95,7 @@ class DevelopmentScore:
         precision: In which numbers to encode.
         documents: How many documents are searched; more only where the nearest are more.
         nearest: So many nearest documents of each development query are among them.
+        queries: At most so many development queries, drawn at random; None takes all.
     """
 
     def __init__(
@@ -102,12 +105,13 @@ class DevelopmentScore:
         *,
         documents: int = _MOST_DOCUMENTS,
         nearest: int = _NEAREST,
+        queries: int | None = None,
     ) -> None:
         self.split = run.config.dataset.development
         self.precision = precision
         self.progress = run.progress
-        self.rows = _document_rows(run, self.split, documents, nearest)
-        dataset = run.dataset
+        dataset = _with_queries(run, self.split, queries)
+        self.rows = _document_rows(run, dataset, self.split, documents, nearest)
         self.dataset = RetrievalDataset(
             dataset.name,
             dataset.corpus.take(self.rows),
@@ -143,8 +147,22 @@ class DevelopmentScore:
         return per_query_metrics(self.dataset, self.split, found)
 
 
-def _document_rows(run: Run, split: str, most: int, nearest: int) -> list[int]:
+def _with_queries(run: Run, split: str, most: int | None) -> RetrievalDataset:
+    """Return the run's data set with at most so many queries of a split, drawn at random."""
     dataset = run.dataset
+    ids = dataset.query_ids(split)
+    if most is None or len(ids) <= most:
+        return dataset
+    order = generator_for(run.config.seed, "development queries").permutation(len(ids))
+    judged = dataset.judgements(split)
+    drawn = pa.array([ids[place] for place in order[:most]], judged["query_id"].type)
+    kept = judged.filter(pc.is_in(judged["query_id"], value_set=drawn))
+    return replace(dataset, qrels={**dataset.qrels, split: kept})
+
+
+def _document_rows(
+    run: Run, dataset: RetrievalDataset, split: str, most: int, nearest: int
+) -> list[int]:
     total = dataset.corpus.num_rows
     if total <= most:
         return list(range(total))

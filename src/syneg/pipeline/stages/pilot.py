@@ -15,6 +15,7 @@ from syneg.mixing.mixer import Mixture
 from syneg.mixing.mixer import mix as mix_negatives
 from syneg.pipeline.chosen import pilot_folder
 from syneg.pipeline.pilot_decision import HELD_BACK
+from syneg.pipeline.pilot_options import PilotCandidate
 from syneg.pipeline.run import Run
 from syneg.pipeline.stages.judge import gate_verdicts, margin_verdicts, training_pairs
 from syneg.pipeline.stages.pilot_models import Trial, compare
@@ -33,7 +34,8 @@ def pilot(run: Run) -> tuple[dict[str, Any], list[Path]]:
     """Try the candidates on a few queries and choose one of them on the development split."""
     why = _why_none(run)
     offered = [] if why else queries_to_write_for(run)
-    if why is None and len(offered) < 2 * run.config.pilot.queries:
+    paid_for = run.config.llm.recorded is not None
+    if why is None and not paid_for and len(offered) < 2 * run.config.pilot.queries:
         why = (
             f"only {len(offered)} training queries get negatives, fewer than twice the pilot's "
             f"{run.config.pilot.queries} (pilot.queries)"
@@ -116,10 +118,21 @@ def _trials(run: Run, query_ids: list[str], negatives: pa.Table, verdicts: pa.Ta
     options, config = run.config.pilot, run.config
     seeds = range(config.seed, config.seed + options.seeds)
     trials = []
-    for one in options.candidates:
+    losses = [one.training(config.training).loss for one in options.candidates]
+    candidates = options.candidates
+    if config.training.loss not in losses:
+        # What the user asks for is tried too, not only replaced.
+        candidates = (*candidates, PilotCandidate(name="as configured"))
+    for one in candidates:
         mixing = one.mixing(config.mixing)
         mixtures = [mix_negatives(pairs, negatives, verdicts, mixing, seed=seed) for seed in seeds]
-        training = one.training(config.training).model_copy(update={"epochs": options.epochs})
+        training = one.training(config.training).model_copy(
+            update={
+                "epochs": options.epochs,
+                "batch_size": options.batch_size,
+                "learning_rate": options.learning_rate,
+            }
+        )
         trials.append(Trial(one.name, mixing, training, list(seeds), mixtures))
     return trials
 

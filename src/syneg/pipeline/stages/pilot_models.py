@@ -84,7 +84,13 @@ def compare(
     """
     options = run.config.pilot
     precision = Precision(training_precision(run.config.training, run.encoder.model.device.type))
-    development = DevelopmentScore(run, precision, documents=options.documents, nearest=_NEAREST)
+    development = DevelopmentScore(
+        run,
+        precision,
+        documents=options.documents,
+        nearest=_NEAREST,
+        queries=run.config.dataset.development_most,
+    )
     common = _common_pairs(trials)
     models: dict[str, list[_Model]] = {}
     for place, trial in enumerate(trials):
