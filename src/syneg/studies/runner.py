@@ -188,7 +188,7 @@ def write_results(
 def _notes(plan: StudyPlan, result: StudyResult) -> tuple[str, ...]:
     first = plan.options(plan.arms[0], plan.choices(plan.arms[0])[0])
     notes = [
-        f"Every arm: {first.epochs} epochs, batch {first.batch_size}, temperature "
+        f"Every arm: epochs {first.epochs}, batch {first.batch_size}, temperature "
         f"{first.temperature}, {first.max_length} tokens in training; the same training pairs. "
         f"Mined negatives above {plan.percentage_of_positive:.0%} of the positive's similarity "
         "are left out.",

@@ -27,11 +27,16 @@ _NONE = "–"
 
 
 def slice_tables(rows: Sequence[ArmRow], baseline: str) -> list[Table]:
-    """Return the tables of a data set, one per slice, from the rows of `arm_table`."""
+    """Return the tables of a data set, one per slice, from the rows of `arm_table`.
+
+    Where no positive of a test query was trained on, the slice of unseen ones is all there is
+    and is not shown a second time.
+    """
+    slices = {row.slice for row in rows}
     return [
         _slice_table([row for row in rows if row.slice == name], name, baseline)
         for name in SLICES
-        if any(row.slice == name for row in rows)
+        if name in slices and not (name == "unseen" and "seen" not in slices)
     ]
 
 
