@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from syneg.mixing.options import MixingOptions
-from syneg.negatives.verdict import Decision
-
-
-def standing(negatives: pa.Table, decisions: Mapping[str, Decision]) -> pa.Table:
-    """Return what no verdict drops, with whether there is a text in place of the text."""
-    rejected = [one for one, decision in decisions.items() if decision is not Decision.KEEP]
-    ids = pa.array(rejected, negatives.schema.field("negative_id").type)
-    lengths = pc.fill_null(pc.utf8_length(negatives["text"]), 0)
-    names = ("negative_id", "query_id", "positive_id", "source", "doc_id", "rank")
-    table = negatives.select(names).append_column("has_text", pc.greater(lengths, 0))
-    return table.filter(pc.invert(pc.is_in(table["negative_id"], value_set=ids)))
 
 
 def within_window(negatives: pa.Table, options: MixingOptions) -> pa.Table:

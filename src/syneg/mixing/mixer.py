@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from syneg.errors import InputError
-from syneg.mixing.candidates import standing, within_window
+from syneg.mixing.candidates import within_window
 from syneg.mixing.options import MixingOptions
-from syneg.negatives.pool import standing_decisions
+from syneg.negatives.pool import stands
 from syneg.negatives.record import SYNTHETIC
-from syneg.negatives.verdict import Decision
 from syneg.seeding import generator_for
 
 FILL = "random"
@@ -108,9 +108,8 @@ def mix(
     Source:
         SyNeg (arXiv 2412.17250), hybrid sampling: (q, d+, [synthetic, retrieved, ...]).
     """
-    decisions = standing_decisions(verdicts)
     proposed = negatives["source"].to_pylist().count(SYNTHETIC)
-    offers, accepted = _offers(negatives, decisions, options)
+    offers, accepted = _offers(negatives, verdicts, options)
     use_synthetic = options.synthetic > 0 and accepted > 0
     use_synthetic = use_synthetic and accepted / proposed >= options.minimum_yield
     rows: list[dict[str, object]] = []
@@ -163,14 +162,18 @@ def _limited(pairs: Sequence[tuple[str, str]], most: int) -> list[tuple[str, str
 
 
 def _offers(
-    negatives: pa.Table, decisions: Mapping[str, Decision], options: MixingOptions
+    negatives: pa.Table, verdicts: pa.Table, options: MixingOptions
 ) -> tuple[dict[str, _Offer], int]:
     synthetic: dict[str, list[tuple[str, str]]] = defaultdict(list)
     retrieved: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     fill: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     accepted = 0
-    within = within_window(standing(negatives, decisions), options)
     columns = ("negative_id", "query_id", "positive_id", "source", "doc_id", "has_text")
+    # Whether there is a text matters here, not the text.
+    lengths = pc.fill_null(pc.utf8_length(negatives["text"]), 0)
+    table = negatives.append_column("has_text", pc.greater(lengths, 0))
+    table = table.select([*columns, "rank"]).filter(stands(negatives, verdicts))
+    within = within_window(table, options)
     for negative_id, query_id, positive_id, source, doc_id, has_text in zip(
         *(within[name].to_pylist() for name in columns), strict=True
     ):

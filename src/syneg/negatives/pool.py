@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from syneg.errors import InputError
 from syneg.files import read_table, write_table
@@ -106,3 +107,16 @@ def standing_decisions(verdicts: pa.Table) -> dict[str, Decision]:
         if name == "":
             standing[negative_id] = Decision.KEEP if decision is Decision.MARK else decision
     return standing
+
+
+def stands(negatives: pa.Table, verdicts: pa.Table) -> pa.ChunkedArray:
+    """Tell for each row whether its standing decision is to keep it; what is not judged stands.
+
+    Args:
+        negatives: Rows with a `negative_id`.
+        verdicts: Columns of `VERDICT_SCHEMA`.
+    """
+    decisions = standing_decisions(verdicts)
+    gone = [one for one, decision in decisions.items() if decision is not Decision.KEEP]
+    ids = pa.array(gone, negatives.schema.field("negative_id").type)
+    return pc.invert(pc.is_in(negatives["negative_id"], value_set=ids))

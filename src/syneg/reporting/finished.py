@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.files import read_json, read_table
-from syneg.negatives.pool import standing_decisions
+from syneg.negatives.pool import stands
 from syneg.negatives.record import SYNTHETIC
-from syneg.negatives.verdict import Decision
 from syneg.pipeline.run import Run
 
 STARTING = "starting"
@@ -75,11 +74,7 @@ class Finished:
     @cached_property
     def accepted(self) -> npt.NDArray[np.bool_]:
         """For each row of `negatives`, whether it may be trained on after all verdicts."""
-        standing = standing_decisions(self.verdicts)
-        gone = [key for key, decision in standing.items() if decision is not Decision.KEEP]
-        kept = pc.invert(
-            pc.is_in(self.negatives["negative_id"], value_set=pa.array(gone, pa.string()))
-        )
+        kept = stands(self.negatives, self.verdicts)
         has_text = pc.or_(
             pc.is_valid(self.negatives["doc_id"]),
             pc.fill_null(pc.greater(pc.utf8_length(self.negatives["text"]), 0), False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from syneg.files import write_text
@@ -19,6 +19,7 @@ from syneg.reporting.flow import flow, gates, stand_in_note, synthetic_note
 from syneg.reporting.pilot import pilot
 from syneg.reporting.provenance import cost, repetition
 from syneg.reporting.results import results
+from syneg.reporting.templates import template_environment
 
 _HERE = Path(__file__).parent
 FILE = "report.html"
@@ -60,16 +61,8 @@ def render(finished: Finished) -> str:
 
 
 def _environment() -> Environment:
-    # Texts of the corpus and of a language model are hostile: all are escaped, and what
-    # cannot stand in a page is replaced on the way out.
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        finalize=text.showable,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    # Texts of the corpus and of a language model are hostile: all are escaped.
+    environment = template_environment(_HERE)
     environment.filters |= {
         "count": text.count,
         "percent": text.percent,

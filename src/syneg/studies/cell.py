@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from syneg.evaluation.metrics import per_query_metrics
 from syneg.evaluation.retrieve import retrieve
 from syneg.files import remove_tree, value_hash
 from syneg.mixing.mixer import mix
+from syneg.negatives.pool import stands
 from syneg.negatives.record import SYNTHETIC
 from syneg.progress import Progress
 from syneg.seeding import generator_for
 from syneg.studies.ground import Ground
 from syneg.studies.instruments.probe import shortcut_probe
 from syneg.studies.instruments.source_style import recognition_weights, select_synthetic
-from syneg.studies.observation import compare, draw_sample, look
+from syneg.studies.observation import Sample, Seen, compare, draw_sample, look
 from syneg.studies.plan import BASELINE, Arm
 from syneg.studies.results import PER_QUERY_SCHEMA, RESULT, CellResult
 from syneg.training.examples import TrainingExamples, training_examples
@@ -125,11 +127,16 @@ def _instruments(
 ) -> dict[str, Any]:
     if len(ground.pairs) < 2:
         return {}
-    sample = draw_sample(ground)
-    before = look(
-        sample, ground.encoder, ground.vectors.take(range(len(vectors))), options.temperature
-    )
+    sample, before = _starting_look(ground, options.temperature)
     return compare(before, look(sample, encoder, vectors, options.temperature))
+
+
+@lru_cache(maxsize=1)
+def _starting_look(ground: Ground, temperature: float) -> tuple[Sample, Seen]:
+    """Return the sample and what the starting model makes of it: alike for all cells."""
+    sample = draw_sample(ground)
+    corpus = ground.vectors.take(range(ground.vectors.rows))
+    return sample, look(sample, ground.encoder, corpus, temperature)
 
 
 def measure(ground: Ground, encoder: SentenceEncoder, vectors: Vectors) -> pa.Table:
@@ -163,8 +170,7 @@ def _examples(ground: Ground, arm: Arm, seed: int) -> tuple[TrainingExamples, di
         weights = _weights(_recognised(ground, negatives))
     if arm.select:
         # The range is that of the mined negatives that can be trained on.
-        dropped = verdicts.filter(pc.equal(verdicts["decision"], "drop"))["negative_id"]
-        stand = negatives.filter(pc.invert(pc.is_in(negatives["negative_id"], dropped)))
+        stand = negatives.filter(stands(negatives, verdicts))
         verdicts = pa.concat_tables([verdicts, select_synthetic(stand, ground.dataset)])
     mixture = mix(ground.pairs, negatives, verdicts, arm.mixing, seed=seed)
     examples = training_examples(

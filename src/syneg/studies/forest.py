@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from syneg.reporting.figures import Scale, Tick, round_numbers
-from syneg.reporting.text import change, count, interval, showable
+from syneg.reporting.templates import template_environment
+from syneg.reporting.text import change, count, interval
 from syneg.studies.statistics import ArmDifference
 from syneg.studies.tables import ArmRow
 
@@ -102,14 +101,7 @@ def forest(rows: Sequence[ArmRow], *, title: str, metric: str, baseline: str) ->
         ticks=[Tick(scale(one), f"{one:+g}".replace("-", "−") if one else "0") for one in numbers],
         rows=placed,
     )
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        finalize=showable,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment(Path(__file__).parent)
     return environment.get_template("forest.jinja2").render(one=figure).lstrip() + "\n"
 
 

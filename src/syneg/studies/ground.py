@@ -37,7 +37,8 @@ _FILL = 10
 Pair = tuple[str, str]
 
 
-@dataclass(frozen=True)
+# Compared by identity: tables have no hash, and a ground is made once for each data set.
+@dataclass(frozen=True, eq=False)
 class Ground:
     """What all cells of one data set share.
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from syneg.datasets.dataset import join_title
 from syneg.encoders.encoder import Encoder, Vectors
+from syneg.negatives.pool import stands
 from syneg.seeding import generator_for
-from syneg.studies.ground import Ground, Pair
+from syneg.studies.ground import Ground
 from syneg.studies.instruments.gradients import gradient_shares
 from syneg.studies.instruments.harm import harm, query_independent_scores
 from syneg.studies.instruments.similarity import above_positive, similarity_histograms
@@ -50,7 +51,9 @@ def draw_sample(ground: Ground) -> Sample:
     dataset = ground.dataset
     rows = generator_for(0, "observation documents").permutation(dataset.corpus.num_rows)
     written = {name: _texts(ground, name, number) for name in ground.recorded}
-    rewritten = [(number[pair[0]], ground.rewrites[pair]) for pair in pairs if _has(ground, pair)]
+    rewritten = [
+        (number[pair[0]], ground.rewrites[pair]) for pair in pairs if pair in ground.rewrites
+    ]
     if rewritten:
         written[REWRITTEN] = rewritten
     return Sample(
@@ -60,10 +63,6 @@ def draw_sample(ground: Ground) -> Sample:
         mined=_mined(ground, number),
         written={name: texts for name, texts in written.items() if len(texts) > 1},
     )
-
-
-def _has(ground: Ground, pair: Pair) -> bool:
-    return pair in ground.rewrites
 
 
 def _texts(ground: Ground, name: str, number: dict[str, int]) -> list[tuple[int, str]]:
@@ -78,18 +77,12 @@ def _texts(ground: Ground, name: str, number: dict[str, int]) -> list[tuple[int,
 
 def _mined(ground: Ground, number: dict[str, int]) -> list[tuple[int, int]]:
     """Return the nearest five accepted dense negatives of each query."""
-    table, verdicts = ground.pool.negatives(MINED), ground.pool.verdicts("mined")
-    dropped = {
-        one
-        for one, decision in zip(
-            verdicts["negative_id"].to_pylist(), verdicts["decision"].to_pylist(), strict=True
-        )
-        if decision == "drop"
-    }
+    table = ground.pool.negatives(MINED)
+    table = table.filter(stands(table, ground.pool.verdicts("mined")))
     found: dict[str, list[str]] = {}
-    columns = (table[column].to_pylist() for column in ("negative_id", "query_id", "doc_id"))
-    for negative_id, query_id, doc_id in zip(*columns, strict=True):
-        if query_id in number and negative_id not in dropped:
+    columns = (table[column].to_pylist() for column in ("query_id", "doc_id"))
+    for query_id, doc_id in zip(*columns, strict=True):
+        if query_id in number:
             found.setdefault(query_id, []).append(doc_id)
     pairs = [(number[query], doc_id) for query, docs in found.items() for doc_id in docs[:5]]
     rows = ground.dataset.document_rows([doc_id for _, doc_id in pairs]).tolist()

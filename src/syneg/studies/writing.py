@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from syneg.errors import InputError
 from syneg.files import write_text
 from syneg.reporting.figures import Table
-from syneg.reporting.text import several, showable
+from syneg.reporting.templates import template_environment
+from syneg.reporting.text import several
 from syneg.studies.arm_values import arms_of, datasets_of
 from syneg.studies.forest import forest
 from syneg.studies.plan import BASELINE
@@ -105,7 +104,8 @@ def write_study(
         )
     first, second = plan.hypothesis or ("", "")
     texts["results.md"] = (
-        _environment()
+        # Markdown, not HTML: names are made harmless where they are put into tables.
+        template_environment(Path(__file__).parent, autoescape=False)
         .get_template("study.jinja2")
         .render(
             plan=plan,
@@ -163,15 +163,3 @@ def _figure_file(dataset: str, taken: dict[str, str]) -> str:
     while f"figures/{name}.svg" in taken:
         name += "-2"
     return f"figures/{name}.svg"
-
-
-def _environment() -> Environment:
-    # Markdown, not HTML: names are made harmless where they are put into tables.
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=False,
-        finalize=showable,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

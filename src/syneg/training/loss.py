@@ -94,9 +94,8 @@ class NegativesLoss(torch.nn.Module):  # type: ignore[misc]
             balance = entropy_balance(queries.detach() @ moving.T, candidates, self.options)
             loss = loss + self.options.entropy_balance * balance
         if self.options.distillation:
-            divergence = distillation(
-                similarities, self._starting(numbers, texts), candidates, self.temperature
-            )
+            starting = self._starting(numbers, texts)
+            divergence = distillation(similarities, starting, self.temperature)
             loss = loss + self.options.distillation * divergence
         self._observe(similarities.detach(), candidates)
         return loss
@@ -158,7 +157,7 @@ def _without_direction(
     queries: Tensor, texts: Tensor, candidates: Candidates
 ) -> tuple[Tensor, Tensor]:
     """Cut the gradient along the direction from retrieved to synthetic negatives."""
-    retrieved = ~candidates.generated.clone()
+    retrieved = ~candidates.generated
     retrieved[: queries.shape[0]] = False  # Positives are no negatives.
     if not bool(candidates.generated.any()) or not bool(retrieved.any()):
         return queries, texts

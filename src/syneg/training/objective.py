@@ -89,14 +89,13 @@ def contrastive_loss(
     """
     count = similarities.shape[0]
     logits = similarities / temperature
-    allowed = allowed_negatives(candidates, options)
-    weight = torch.where(candidates.generated, candidates.weight * factor, candidates.weight)
-    weight = torch.where(candidates.generated, weight * options.synthetic_weight, weight)
-    own_generated = candidates.own & candidates.generated & allowed & (weight > 0)
+    synthetic_weight = candidates.weight * factor * options.synthetic_weight
+    weight = torch.where(candidates.generated, synthetic_weight, candidates.weight)
+    allowed = allowed_negatives(candidates, options) & (weight > 0)
+    own_generated = candidates.own & candidates.generated & allowed
     logged = weight.clamp(min=_LEAST_WEIGHT).log()
     positive = torch.zeros_like(allowed)
     positive[:, :count] = torch.eye(count, dtype=torch.bool, device=logits.device)
-    allowed = allowed & (weight > 0)
     in_softmax = allowed if options.synthetic != "margin" else allowed & ~candidates.generated
     weighted = torch.where(positive, logits, logits + logged)
     shares = functional.log_softmax(_only(weighted, in_softmax | positive), dim=1)
@@ -145,15 +144,13 @@ def entropy_balance(similarities: Tensor, candidates: Candidates, options: LossO
     return (-entropy + (shares.sum(dim=1) - expected) ** 2).mean()
 
 
-def distillation(
-    similarities: Tensor, starting: Tensor, candidates: Candidates, temperature: float
-) -> Tensor:
+def distillation(similarities: Tensor, starting: Tensor, temperature: float) -> Tensor:
     """Return the mean divergence KL(starting ‖ current) of the softmax over a batch's texts.
 
     Args:
-        similarities: Of the model in training, shape (b, c).
+        similarities: Of the model in training, shape (b, c); texts that stand in the batch
+            twice count once for each time.
         starting: Of the starting model, shape (b, c).
-        candidates: Texts that stand in the batch twice count once for each time.
         temperature: τ of both.
     """
     current = functional.log_softmax(similarities / temperature, dim=1)
