@@ -188,3 +188,15 @@ def test_positives_per_query_are_limited() -> None:
         pairs, to_table(pool()), verdicts_to_table([]), MixingOptions(positives_per_query=4)
     )
     assert result.instances["positive_id"].to_pylist() == ["p0", "p1", "p2", "p3"]
+
+
+def test_direct_mixing_leaves_some_instances_with_one_kind() -> None:
+    rows = [*pool(), *(written(q, f"{n}. text for {q}") for q, _ in PAIRS for n in range(4))]
+    counts = []
+    for seed in range(40):
+        result = mixed(rows, mode="direct", synthetic=1, retrieved=3, seed=seed)
+        counts += [one["sources"].count("llm") for one in result.instances.to_pylist()]
+        assert {len(ids) for ids in as_dict(result).values()} == {4}
+    assert 0 in counts and max(counts) > 1
+    # One in four on average, as under hybrid mixing: 480 draws of 4, each synthetic with 1/4.
+    assert abs(sum(counts) / len(counts) - 1) < 0.15

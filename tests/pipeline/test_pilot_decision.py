@@ -37,3 +37,14 @@ def test_a_gain_that_may_be_luck_must_be_likely_enough() -> None:
 @pytest.mark.parametrize("certainty", [0.5, 0.8, 0.975])
 def test_a_mean_below_never_spends_money(certainty: float) -> None:
     assert decide(scored(-0.004, 0.1), certainty=certainty).held_back
+
+
+def test_the_best_of_several_must_be_surer_than_one_alone() -> None:
+    alone = scored(0.012, 0.1)
+    twin = Scored("margin", 1, alone[1].values - 1e-6)
+    one, best_of_two = decide(alone), decide([*alone, twin])
+    assert one.differences["hybrid"] == best_of_two.differences["hybrid"]
+    assert 0.5 < best_of_two.likelihood < one.likelihood
+    between = (best_of_two.likelihood + one.likelihood) / 2
+    assert not decide(alone, certainty=between).held_back
+    assert decide([*alone, twin], certainty=between).held_back

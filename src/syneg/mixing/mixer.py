@@ -1,4 +1,4 @@
-"""Phase 2: hybrid mixing, a query over the pool and its verdicts."""
+"""Phase 2: mixing, a query over the pool and its verdicts."""
 
 from __future__ import annotations
 
@@ -106,7 +106,8 @@ def mix(
         InputError: No pair has any negative although some were asked for.
 
     Source:
-        SyNeg (arXiv 2412.17250), hybrid sampling: (q, d+, [synthetic, retrieved, ...]).
+        SyNeg (arXiv 2412.17250), hybrid sampling: (q, d+, [synthetic, retrieved, ...]), and
+        direct mixing, its comparison.
     """
     proposed = negatives["source"].to_pylist().count(SYNTHETIC)
     offers, accepted = _offers(negatives, verdicts, options)
@@ -206,13 +207,16 @@ def _choose(
 ) -> list[tuple[str, str]]:
     generator = generator_for(seed, "mix", query_id, positive_id)
     chosen: list[tuple[str, str]] = []
+    synthetic = options.synthetic
+    if use_synthetic and options.mode == "direct":
+        synthetic = int(generator.binomial(options.total, options.synthetic / options.total))
     if use_synthetic:
         # Those written against this very positive come first.
         order = [offer.synthetic[place] for place in generator.permutation(len(offer.synthetic))]
         order.sort(key=lambda one: one[1] != positive_id)
-        chosen += [(negative_id, SYNTHETIC) for negative_id, _ in order[: options.synthetic]]
+        chosen += [(negative_id, SYNTHETIC) for negative_id, _ in order[:synthetic]]
     wanted = options.total
-    if use_synthetic and len(chosen) < options.synthetic:
+    if use_synthetic and len(chosen) < synthetic:
         counts["fallback"] += 1
     documents: set[str] = set()
     for kind in (offer.retrieved, offer.fill):

@@ -8,9 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class MixingOptions(BaseModel):
-    """Options of hybrid mixing.
+    """Options of mixing.
 
     Attributes:
+        mode: "hybrid" gives every instance the same counts of both kinds. "direct" throws both
+            kinds into one pot: how many of an instance's negatives are synthetic is drawn, each
+            with the probability synthetic / (synthetic + retrieved), so that some instances see
+            one kind only (the comparison of SyNeg, arXiv 2412.17250).
         synthetic: Synthetic negatives per training instance; 0 for mined-only.
         retrieved: Retrieved negatives per training instance; 0 for pure synthetic.
         sources: Which mined sources may be drawn from.
@@ -22,6 +26,7 @@ class MixingOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    mode: Literal["hybrid", "direct"] = "hybrid"
     synthetic: Annotated[int, Field(ge=0, le=64)] = 1
     retrieved: Annotated[int, Field(ge=0, le=64)] = 3
     sources: tuple[Literal["bm25", "dense", "random"], ...] = ("bm25", "dense")

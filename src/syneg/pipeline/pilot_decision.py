@@ -43,12 +43,15 @@ class PilotDecision:
         differences: Of every candidate with synthetic negatives, by name: how much better it
             is than the one without, over seeds and queries. Each interval speaks of its own
             candidate; of the best of several it is a little too hopeful.
+        likelihood: How likely it is that the best candidate with synthetic negatives helps,
+            corrected for being the best of several, in [0, 1].
         sentence: What was found, and what follows, in plain words.
     """
 
     choice: str
     held_back: bool
     differences: dict[str, ArmDifference]
+    likelihood: float
     sentence: str
 
 
@@ -61,7 +64,9 @@ def decide(candidates: Sequence[Scored], *, certainty: float = 0.5, seed: int = 
     Args:
         candidates: Just one has no synthetic negatives; all have the same seeds and queries.
         certainty: Synthetic negatives are used when the probability that they help is at
-            least this, by the bootstrap (1 - p/2), in [0.5, 1). At 0.5 the mean decides.
+            least this, in [0.5, 1). It is 1 - m·p/2 for a p-value of the bootstrap and m
+            candidates with synthetic negatives (Bonferroni): of several the best may be so by
+            luck. At 0.5 the mean decides.
         seed: Of the bootstrap.
 
     Example:
@@ -79,14 +84,22 @@ def decide(candidates: Sequence[Scored], *, certainty: float = 0.5, seed: int = 
     }
     best = max(others, key=lambda one: differences[one.name].difference)
     difference = differences[best.name]
-    chance = 1 - difference.p_value / 2
-    helps = difference.difference > 0 and chance >= certainty
+    likelihood = _likelihood(difference, len(others))
+    # At one half nothing is asked but a higher mean, as a p-value of 1 would give.
+    enough = likelihood >= certainty or certainty == 0.5
+    helps = difference.difference > 0 and enough
     return PilotDecision(
         choice=best.name if helps else reference.name,
         held_back=not helps,
         differences=differences,
+        likelihood=likelihood,
         sentence=_sentence(reference.name, best.name, difference, helps, certainty),
     )
+
+
+def _likelihood(difference: ArmDifference, candidates: int) -> float:
+    tail = difference.p_value / 2
+    return max(0.0, 1 - candidates * tail) if difference.difference > 0 else tail
 
 
 def _sentence(reference: str, best: str, one: ArmDifference, helps: bool, certainty: float) -> str:

@@ -129,6 +129,7 @@ def compare(
         "held_back": decision.held_back,
         "mixing": {"synthetic": chosen.mixing.synthetic, "retrieved": chosen.mixing.retrieved},
         "loss": chosen.training.loss.model_dump(mode="json"),
+        "likelihood": decision.likelihood,
         "sentence": decision.sentence,
     }
     return summary, [path for row in models.values() for one in row for path in one.files]
