@@ -103,7 +103,8 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         folder: Gets `epoch-N/` (the best epoch's model) and `history.json` (score by epoch).
         length: Tokens that the model reads of a text outside training; measured and saved
             with it, whatever training reads.
-        merged: Gives the model the weights that are measured and kept while a block runs.
+        kept: Gives the model that is measured and kept while a block runs; None for the one that
+            is trained.
     """
 
     def __init__(
@@ -111,12 +112,12 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         score: DevelopmentScore,
         folder: Path,
         length: int | None,
-        merged: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+        kept: Callable[[], contextlib.AbstractContextManager[Any]] | None = None,
     ) -> None:
         self.score = score
         self.folder = folder
         self.length = length
-        self.merged = merged
+        self.kept = kept
 
     def on_epoch_end(
         self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any
@@ -125,16 +126,16 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         epoch = max(1, round(state.global_step / steps_per_epoch(args, state)))
         # A resumed run may come to an epoch's end a second time.
         history = {key: value for key, value in read_history(self.folder).items() if key < epoch}
-        training_length, model.max_seq_length = model.max_seq_length, self.length
-        try:
-            with self.merged():
-                score = float(self.score(model))
+        with contextlib.nullcontext(model) if self.kept is None else self.kept() as kept:
+            training_length, kept.max_seq_length = kept.max_seq_length, self.length
+            try:
+                score = float(self.score(kept))
                 if not math.isfinite(score):
                     raise _diverged(f"the development score is {score}", state)
                 if score > max(history.values(), default=-math.inf):
-                    save_model(model, self.folder / f"epoch-{epoch}")
-        finally:
-            model.max_seq_length = training_length
+                    save_model(kept, self.folder / f"epoch-{epoch}")
+            finally:
+                kept.max_seq_length = training_length
         history[epoch] = score
         write_json(self.folder / "history.json", history)
         best = best_epoch(history)

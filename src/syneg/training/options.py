@@ -79,6 +79,10 @@ class TrainingOptions(BaseModel):
         loss: What is asked of each kind of negative.
         merge: Share of the tuned weights in the model that is kept; the rest is the starting
             model's (WiSE-FT, arXiv 2109.01903). 1 keeps the tuned weights as they are.
+        lora_rank: Rank of low-rank adapters on all linear layers, which are trained in place of
+            the model's own weights (LoRA, arXiv 2106.09685) and merged into it when it is kept;
+            None trains all weights. Adapters want about ten times the learning rate.
+        lora_scale: Factor of the adapters' product (α/rank).
         precision: "auto" takes bfloat16 where the processor or GPU computes in it.
         checkpoint_seconds: Seconds of training between two checkpoints; a run that is killed
             repeats at most so much.
@@ -96,5 +100,7 @@ class TrainingOptions(BaseModel):
     attention_dropout: Annotated[float, Field(ge=0, lt=1)] | None = 0.0
     loss: LossOptions = LossOptions()
     merge: Annotated[float, Field(gt=0, le=1)] = 1.0
+    lora_rank: Annotated[int, Field(ge=1, le=1024)] | None = None
+    lora_scale: Annotated[float, Field(gt=0, le=64)] = 2.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0

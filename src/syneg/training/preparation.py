@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from syneg.files import file_hash
+from syneg.training.adapters import Adapters
 from syneg.training.options import TrainingOptions
 
 
@@ -75,46 +76,59 @@ def set_for_training(model: Any, options: TrainingOptions, precision: str) -> It
             layers.set_attn_implementation(kernel)
 
 
-class Merged:
-    """Weights between a model's at this moment and those it will have.
+class Kept:
+    """The model that is measured and kept while another is trained.
 
-    Averaging tuned with starting weights keeps what the starting model knew of what was not
-    trained on (WiSE-FT, arXiv 2109.01903).
+    Adapters are merged into it, and its weights are averaged with the starting ones. Averaging
+    keeps what the starting model knew of what was not trained on (WiSE-FT, arXiv 2109.01903).
 
     Args:
         model: The model before training.
-        share: Share of the tuned weights, in (0, 1]; at 1 nothing is kept or changed.
+        options: Uses merge and the rank and scale of adapters, which it puts on the model.
+        seed: Of the adapters' first values.
     """
 
-    def __init__(self, model: Any, share: float) -> None:
+    def __init__(self, model: Any, options: TrainingOptions, seed: int = 0) -> None:
         self.model = model
-        self.share = share
-        parameters = dict(model.named_parameters()) if share < 1 else {}
+        self.share = options.merge
+        parameters = dict(model.named_parameters()) if self.share < 1 else {}
         self._before = {name: one.detach().clone() for name, one in parameters.items()}
+        rank = options.lora_rank
+        self.adapters = None if rank is None else Adapters(model, rank, options.lora_scale, seed)
 
     def apply(self) -> None:
-        """Make the model's weights the average."""
-        import torch
-
-        with torch.no_grad():
-            for name, one in self.model.named_parameters():
-                if name in self._before:
-                    one.lerp_(self._before[name], 1 - self.share)
+        """Make the trained model the one that is kept."""
+        if self.adapters is not None:
+            self.adapters.merge()
+        self._average(self.model)
 
     @contextlib.contextmanager
-    def __call__(self) -> Iterator[None]:
-        """Give the model the average while a block runs, and its own weights after."""
+    def __call__(self) -> Iterator[Any]:
+        """Give the model to measure and keep while a block runs; training goes on unchanged."""
         import torch
 
+        if self.adapters is not None:
+            plain = self.adapters.plain()
+            self._average(plain)
+            yield plain
+            return
         named = dict(self.model.named_parameters())
         tuned = {name: named[name].detach().clone() for name in self._before}
-        self.apply()
+        self._average(self.model)
         try:
-            yield
+            yield self.model
         finally:
             with torch.no_grad():
                 for name, one in tuned.items():
                     named[name].copy_(one)
+
+    def _average(self, model: Any) -> None:
+        import torch
+
+        with torch.no_grad():
+            for name, one in model.named_parameters():
+                if name in self._before:
+                    one.lerp_(self._before[name], 1 - self.share)
 
 
 def weight_hashes(folder: Path) -> dict[str, str]:

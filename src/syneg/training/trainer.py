@@ -12,10 +12,11 @@ from syneg.encoders.encoder import Encoder
 from syneg.errors import MissingExtraError
 from syneg.files import remove_tree, write_json
 from syneg.progress import Progress
+from syneg.training.adapters import adapter_trainer
 from syneg.training.examples import TrainingExamples
 from syneg.training.options import TrainingOptions
 from syneg.training.preparation import (
-    Merged,
+    Kept,
     set_for_training,
     training_precision,
     weight_hashes,
@@ -143,7 +144,7 @@ def train(
     # A card that has examples is not searched for some, at every start, with a bar of its own.
     model.model_card_data.widget = [{"text": ""}]
     checkpoint = last_whole_checkpoint(folder)
-    merged = Merged(model, options.merge)
+    kept = Kept(model, options, seed)
     measured = development_score is not None
     callbacks = [
         LossProgress(loss),
@@ -151,8 +152,11 @@ def train(
         StopAtNaN(),
     ]
     if measured:
-        callbacks.append(KeepBest(development_score, folder, own_length, merged))
-    trainer = SentenceTransformerTrainer(
+        callbacks.append(KeepBest(development_score, folder, own_length, kept))
+    trainer_class = SentenceTransformerTrainer
+    if kept.adapters is not None:
+        trainer_class = adapter_trainer(trainer_class, kept.adapters)
+    trainer = trainer_class(
         model=model,
         args=arguments,
         train_dataset=Dataset(examples.table),
@@ -179,7 +183,7 @@ def train(
         write_json(folder / "best.json", weight_hashes(winner))
         winner.rename(folder / "best")
     if not measured:
-        merged.apply()
+        kept.apply()
     log = trainer.state.log_history
     return TrainingResult(
         steps=int(trainer.state.global_step),
