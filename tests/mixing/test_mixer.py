@@ -200,3 +200,28 @@ def test_direct_mixing_leaves_some_instances_with_one_kind() -> None:
     assert 0 in counts and max(counts) > 1
     # One in four on average, as under hybrid mixing: 480 draws of 4, each synthetic with 1/4.
     assert abs(sum(counts) / len(counts) - 1) < 0.15
+
+
+def test_what_was_judged_relevant_is_a_positive_with_an_instance_of_its_own() -> None:
+    text, document = written("q0", "it answers the question"), mined("q1", "dense", "d9", 1)
+    rows = [*pool(), text, document]
+    relabel = [
+        Verdict(
+            negative_id=row.negative_id,
+            filter="judge",
+            fingerprint="f",
+            decision=Decision.RELABEL,
+            time=now(),
+        )
+        for row in (text, document)
+    ]
+    result = mixed(rows, relabel)
+    assert result.relabelled == 2
+    assert result.instances.num_rows == len(PAIRS) + 2
+    added = result.instances.slice(len(PAIRS)).to_pylist()
+    assert [(one["query_id"], one["positive_id"]) for one in added] == [
+        ("q0", text.negative_id),
+        ("q1", "d9"),
+    ]
+    used = {one for ids in result.instances["negative_ids"].to_pylist() for one in ids}
+    assert not used & {text.negative_id, document.negative_id}

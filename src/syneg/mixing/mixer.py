@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from syneg.errors import InputError
 from syneg.mixing.candidates import within_window
 from syneg.mixing.options import MixingOptions
+from syneg.mixing.relabelled import relabelled_pairs
 from syneg.negatives.pool import stands
 from syneg.negatives.record import SYNTHETIC
 from syneg.seeding import generator_for
@@ -44,6 +45,8 @@ class Mixture:
         repeated: Places filled by a negative that the instance already has, because the
             corpus offers no other.
         without_negatives: (query, positive) pairs left out because there is no negative.
+        relabelled: Instances whose positive is a negative that was judged relevant; its
+            `positive_id` is a document, or the id of a synthetic text.
     """
 
     instances: pa.Table
@@ -55,6 +58,7 @@ class Mixture:
     filled: int
     repeated: int
     without_negatives: int
+    relabelled: int = 0
 
     @property
     def synthetic_yield(self) -> float:
@@ -93,7 +97,8 @@ def mix(
     An instance draws from a generator seeded by (seed, query, positive), and candidates are
     put in order of their ids first, so neither the order of the pool's rows nor the other
     queries change it. Where a query has no accepted synthetic negative, retrieved ones take
-    the place; where too few are retrieved, random ones.
+    the place; where too few are retrieved, random ones. What was judged relevant (`RELABEL`) is
+    a positive with an instance of its own.
 
     Args:
         pairs: The training pairs.
@@ -116,12 +121,15 @@ def mix(
     rows: list[dict[str, object]] = []
     counts: Counter[str] = Counter()
     by_source: Counter[str] = Counter()
-    for query_id, positive_id in _limited(pairs, options.positives_per_query):
+    extra = relabelled_pairs(negatives, verdicts, pairs)
+    added = set(extra)
+    for query_id, positive_id in [*_limited(pairs, options.positives_per_query), *extra]:
         offer = offers.get(query_id, _Offer((), (), ()))
         chosen = _choose(offer, query_id, positive_id, options, use_synthetic, seed, counts)
         if not chosen and options.total:
             counts["without"] += 1
             continue
+        counts["relabelled"] += (query_id, positive_id) in added
         sources = [source for _, source in chosen]
         by_source.update(sources)
         ids = [negative_id for negative_id, _ in chosen]
@@ -149,6 +157,7 @@ def mix(
         filled=counts["filled"],
         repeated=counts["repeated"],
         without_negatives=counts["without"],
+        relabelled=counts["relabelled"],
     )
 
 

@@ -71,7 +71,8 @@ def training_examples(
 
     Args:
         instances: Columns of `syneg.mixing.mixer.INSTANCE_SCHEMA`; every row has the same
-            number of negatives.
+            number of negatives. A `positive_id` that is no document is that of a synthetic
+            negative which was judged relevant.
         negatives: The pool, columns of `NEGATIVE_SCHEMA`.
         dataset: Texts of the queries and documents.
         split: Its judgements say which texts are never a query's negative.
@@ -101,10 +102,13 @@ def training_examples(
     positive_ids = instances["positive_id"].to_pylist()
     columns: dict[str, list[str]] = {
         "anchor": dataset.query_texts(query_ids),
-        "positive": dataset.document_texts(dataset.document_rows(positive_ids)),
+        "positive": _positive_texts(positive_ids, negatives, dataset),
     }
     numbers = _Numbers()
     relevant = _relevant(instances, dataset, split, numbers)
+    for query, positive in zip(columns["anchor"], columns["positive"], strict=True):
+        # What was relabelled is in no judgement.
+        relevant[numbers.of(query)].add(numbers.of(positive))
     pairs = list(zip(query_ids, positive_ids, strict=True))
     for place, pair in enumerate(pairs):
         rewrite = (rewrites or {}).get(pair)
@@ -173,6 +177,16 @@ def _relevant(
     for query, text in zip(queries, dataset.document_texts(rows), strict=True):
         found[numbers.of(query)].add(numbers.of(text))
     return found
+
+
+def _positive_texts(ids: list[str], negatives: pa.Table, dataset: RetrievalDataset) -> list[str]:
+    rows = dataset.document_rows(ids)
+    # A synthetic text that was judged relevant goes by its id in the pool.
+    written = {one for one, row in zip(ids, rows, strict=True) if row < 0}
+    texts = _negative_texts(written, negatives, dataset)
+    known = [one for one in ids if one not in written]
+    texts.update(zip(known, dataset.document_texts(dataset.document_rows(known)), strict=True))
+    return [texts[one] for one in ids]
 
 
 def _negative_texts(
