@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -24,7 +25,9 @@ class Reply:
         headers: Further headers.
         delay: Seconds before anything is sent.
         ending: "whole", "half" (the connection closes in the middle of the body), "reset" (the
-            connection is reset before anything is sent), "stall" (nothing is ever sent).
+            connection is reset before anything is sent), "stall" (nothing is ever sent), "drip"
+            (blanks come one after another and the body never does), "twice" (the whole reply is
+            sent two times over).
     """
 
     status: int = 200
@@ -64,7 +67,7 @@ def echo(seen: Seen) -> Reply:
 
 
 class FakeServer:
-    """The server; use it in a `with` block.
+    """The server; use it in a `with` block. `stop` and `start` restart it on the same port.
 
     Attributes:
         faults: Replies for the next chat requests, before `rule` is asked again.
@@ -83,12 +86,18 @@ class FakeServer:
         self._at_once = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._port = 0
+        self._open()
+
+    def _open(self) -> None:
+        self._closing.clear()
+        self._server = _Server(("127.0.0.1", self._port), _handler(self))
+        self._port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def chats(self) -> list[Seen]:
@@ -99,10 +108,22 @@ class FakeServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Go away: break all connections and listen no more."""
+        if self._closing.is_set():
+            return
         self._closing.set()
         self._server.shutdown()
         self._server.server_close()
+        self._server.break_connections()
         self._thread.join()
+
+    def start(self) -> None:
+        """Come back on the same port after `stop`."""
+        self._open()
+        self._thread.start()
 
     def reply(self, seen: Seen) -> Reply:
         with self._lock:
@@ -127,7 +148,24 @@ class FakeServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 128
+    request_queue_size = 512
+
+    def __init__(self, *arguments: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def break_connections(self) -> None:
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
@@ -154,15 +192,27 @@ def _handler(fake: FakeServer) -> type[BaseHTTPRequestHandler]:
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
+            length = len(content) if reply.ending != "drip" else 1_000_000
+            self.send_header("Content-Length", str(length))
             self.end_headers()
+            if reply.ending == "drip":
+                self._drip()
+                return
             if reply.ending == "half":
                 self.wfile.write(content[: len(content) // 2])
                 self.wfile.flush()
                 time.sleep(0.05)
                 self.close_connection = True
                 return
+            if reply.ending == "twice":
+                head = f"HTTP/1.1 {reply.status} Again\r\nContent-Length: {len(content)}\r\n\r\n"
+                content += head.encode() + content  # in one piece, so that both arrive together
             self.wfile.write(content)
+
+        def _drip(self) -> None:
+            while not fake._closing.wait(0.02):
+                self.wfile.write(b" ")
+                self.wfile.flush()
 
         def _reset(self) -> None:
             # A linger of zero seconds makes closing send a reset.

@@ -23,6 +23,7 @@ os.environ["OPENAI_API_KEY"] = "none"
 
 
 def main(url: str, items: int, concurrency: int) -> None:
+    """Ask, and print how many answers came in how many seconds."""
     from bespokelabs import curator
 
     model = curator.LLM(

@@ -11,6 +11,7 @@ import time
 
 
 def main(url: str, items: int, concurrency: int) -> None:
+    """Ask, and print how many answers came in how many seconds."""
     from distilabel.llms import OpenAILLM
     from distilabel.pipeline import Pipeline
     from distilabel.steps import LoadDataFromDicts

@@ -42,6 +42,31 @@ def test_addresses_that_are_none(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "chat"),
+    [
+        (
+            "https://a.openai.azure.com/openai/deployments/gpt/chat/completions?api-version=1",
+            "https://a.openai.azure.com/openai/deployments/gpt/chat/completions",
+        ),
+        (
+            "https://a.openai.azure.com/openai/deployments/gpt/?api-version=1",
+            "https://a.openai.azure.com/openai/deployments/gpt/chat/completions",
+        ),
+        (
+            "https://a.openai.azure.com/openai/v1",
+            "https://a.openai.azure.com/openai/v1/chat/completions",
+        ),
+    ],
+)
+def test_azures_addresses(url: str, chat: str) -> None:
+    address = server_address(url)
+    assert address.chat == chat
+    assert address.is_azure
+    assert ("api-version", "1") in address.parameters or "v1" in url
+    assert not server_address("https://azure.com.example.org/v1").is_azure
+
+
+@pytest.mark.parametrize(
     ("url", "local"),
     [
         ("http://localhost:1", True),

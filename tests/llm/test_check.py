@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_check_with_several_models(server: FakeServer, caplog: pytest.LogCapture
 def test_check_tells_what_is_wrong(server: FakeServer, models: Reply, problem: str) -> None:
     server.models = models
     with pytest.raises(InputError, match=problem):
-        check_server(OpenAICompatibleModel(server.url, "fake", api_key=KEY))
+        check_server(OpenAICompatibleModel(server.url, "fake", api_key=KEY, timeout=0.3))
 
 
 @pytest.mark.parametrize("status", [404, 405])
@@ -54,6 +55,16 @@ def test_check_without_a_list_of_models(server: FakeServer, status: int) -> None
     assert check_server(OpenAICompatibleModel(server.url, "fake")) == "fake"
     with pytest.raises(InputError, match="--llm-model"):
         check_server(OpenAICompatibleModel(server.url))
+
+
+def test_check_waits_for_a_server_that_is_loading(
+    server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.models = Reply(status=503, body={"error": {"message": "Loading model"}})
+    model = OpenAICompatibleModel(server.url, timeout=10)
+    threading.Timer(0.3, lambda: setattr(server, "models", ["ready"])).start()
+    assert check_server(model) == "ready"
+    assert "is loading its model" in caplog.text
 
 
 def test_check_where_nothing_listens() -> None:

@@ -114,8 +114,25 @@ def test_an_api_version_in_the_address_is_kept(
         (Reply(body={"choices": []}), FailureKind.BAD_ANSWER),
         (Reply(body={"choices": [{"finish_reason": "stop"}]}), FailureKind.BAD_ANSWER),
         (Reply(body=completion("")), FailureKind.BAD_ANSWER),
-        (Reply(body=completion(None, "content_filter")), FailureKind.BAD_ANSWER),
-        (Reply(body=completion(None, refusal="I will not")), FailureKind.BAD_ANSWER),
+        (Reply(body=completion(None, "content_filter")), FailureKind.REFUSAL),
+        (Reply(body=completion("half of", "content_filter")), FailureKind.REFUSAL),
+        (Reply(body=completion("", "SAFETY")), FailureKind.REFUSAL),
+        (Reply(body=completion(None, refusal="I will not")), FailureKind.REFUSAL),
+        (Reply(body=completion("I'm sorry, but I can't help with that.")), FailureKind.REFUSAL),
+        (
+            Reply(status=400, body={"error": {"message": "x", "code": "content_filter"}}),
+            FailureKind.REFUSAL,
+        ),
+        (Reply(status=413), FailureKind.BAD_REQUEST),
+        (Reply(body={"error": {"code": "503", "message": "x"}}), FailureKind.SERVER),
+        (
+            Reply(body={"choices": [{"finish_reason": "error", "error": {"code": 502}}]}),
+            FailureKind.SERVER,
+        ),
+        (
+            Reply(body=b"not gzip", headers={"Content-Encoding": "gzip"}),
+            FailureKind.BAD_ANSWER,
+        ),
         (Reply(body={"error": {"code": 429, "message": "busy"}}), FailureKind.RATE_LIMIT),
         (Reply(body={"error": "no"}), FailureKind.BAD_ANSWER),
     ],
@@ -135,6 +152,72 @@ def test_a_cut_off_answer_is_an_answer(server: FakeServer, request_one: ChatRequ
     server.faults.append(Reply(body=completion('{"echo": "o', "length")))
     answer = ask(OpenAICompatibleModel(server.url, "fake"), request_one)
     assert (answer.text, answer.finish) == ('{"echo": "o', "length")
+
+
+@pytest.mark.parametrize("finish", ["length", "max_tokens", "MAX_TOKENS", "model_length"])
+def test_every_servers_word_for_length(
+    server: FakeServer, request_one: ChatRequest, finish: str
+) -> None:
+    server.faults.append(Reply(body=completion('{"echo": "o', finish)))
+    assert ask(OpenAICompatibleModel(server.url, "fake"), request_one).finish == "length"
+
+
+def test_thoughts_beside_the_answer_are_passed_over(
+    server: FakeServer, request_one: ChatRequest
+) -> None:
+    parts = [{"type": "thinking", "text": "Hm."}, {"type": "text", "text": "b"}]
+    for content in ("b", parts):
+        server.faults.append(Reply(body=completion(content, reasoning_content="Hm.")))
+        assert ask(OpenAICompatibleModel(server.url, "fake"), request_one).text == "b"
+
+
+def test_a_limit_that_went_into_thoughts(server: FakeServer, request_one: ChatRequest) -> None:
+    body = completion("", "length", reasoning_content="Well, let me see")
+    error = failure(server, request_one, Reply(body=body))
+    assert error.kind is FailureKind.BAD_ANSWER
+    assert "limit of 512 was reached and all of it went into the model's reasoning" in error.detail
+    assert "raise max_tokens" in error.detail
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=413),
+        Reply(
+            status=400,
+            body={"error": {"message": "x" * 400 + " context length", "code": "too_long"}},
+        ),
+        Reply(
+            status=400,
+            body={"error": {"code": 400, "message": "exceeds the available context size"}},
+        ),
+    ],
+)
+def test_a_request_that_is_too_long_says_what_to_do(
+    server: FakeServer, request_one: ChatRequest, reply: Reply
+) -> None:
+    error = failure(server, request_one, reply)
+    assert error.kind is FailureKind.BAD_REQUEST
+    assert "ask with shorter documents" in error.detail
+
+
+def test_an_answer_in_words_of_refusal_is_one_only_where_json_was_asked(
+    server: FakeServer,
+) -> None:
+    server.faults.append(Reply(body=completion("I cannot help with that.")))
+    answer = ask(OpenAICompatibleModel(server.url, "fake"), ChatRequest(system="", user="u"))
+    assert answer.text == "I cannot help with that."
+
+
+def test_a_server_that_is_loading_is_waited_for(
+    server: FakeServer, request_one: ChatRequest
+) -> None:
+    loading = Reply(status=503, body={"error": {"message": "Loading model", "code": 503}})
+    server.faults.append(loading)
+    assert ask(OpenAICompatibleModel(server.url, "fake"), request_one).text
+    assert len(server.chats) == 2
+    error = failure(server, request_one, loading)  # but not beyond the time limit
+    assert (error.kind, error.status) == (FailureKind.SERVER, 503)
 
 
 def test_content_in_parts_and_without_usage(server: FakeServer, request_one: ChatRequest) -> None:
@@ -170,7 +253,12 @@ def test_a_server_that_drips_runs_into_the_time_limit(request_one: ChatRequest) 
 
 @pytest.mark.parametrize(
     ("value", "low", "high"),
-    [("3", 3, 3), (formatdate(time.time() + 3600, usegmt=True), 3000, 3601), ("-1", 0, 0)],
+    [
+        ("3", 3, 3),
+        ("1.5", 1.5, 1.5),
+        (formatdate(time.time() + 3600, usegmt=True), 3000, 3601),
+        ("-1", 0, 0),
+    ],
 )
 def test_retry_after_is_read(
     server: FakeServer, request_one: ChatRequest, value: str, low: float, high: float
@@ -178,6 +266,16 @@ def test_retry_after_is_read(
     error = failure(server, request_one, Reply(status=429, headers={"Retry-After": value}))
     assert error.retry_after is not None
     assert low <= error.retry_after <= high
+
+
+def test_other_headers_that_ask_to_wait(server: FakeServer, request_one: ChatRequest) -> None:
+    milliseconds = {"Retry-After-Ms": "250", "Retry-After": "9"}
+    assert failure(server, request_one, Reply(status=429, headers=milliseconds)).retry_after == 0.25
+    moment = str(int(time.time() * 1000) + 20_000)
+    reset = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": moment}
+    wait = failure(server, request_one, Reply(status=429, headers=reset)).retry_after
+    assert wait is not None
+    assert 15 < wait <= 20
 
 
 @pytest.mark.parametrize("value", ["soon", "nan", "inf", "Mon, 99 Foo 2020"])

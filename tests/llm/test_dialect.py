@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +113,131 @@ def test_another_bad_request_is_not_asked_again(
     with pytest.raises(LanguageModelError, match="too long"):
         ask(OpenAICompatibleModel(server.url, "fake"), request_one)
     assert len(server.seen) == 1
+
+
+OLD_SERVER = refusing("json_schema", "json_object")
+
+
+def test_what_was_learned_outlives_the_process(
+    server: FakeServer, request_one: ChatRequest, tmp_path: Path
+) -> None:
+    memory = tmp_path / "run" / "servers.json"
+    server.rule = OLD_SERVER
+    ask(OpenAICompatibleModel(server.url, "fake", memory=memory), request_one)
+    assert len(server.chats) == 3
+    ask(OpenAICompatibleModel(server.url, "fake", memory=memory), request_one)
+    assert len(server.chats) == 4
+    ask(OpenAICompatibleModel(server.url, "another", memory=memory), request_one)
+    assert len(server.chats) == 7
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{",
+        '{"version": 2, "servers": {}}',
+        '{"version": 1, "servers": 3}',
+        '{"version": 1, "servers": {"URL fake": 1}}',
+        '{"version": 1, "servers": {"URL fake": {"learned_at": 99999999999, "dialect": {}}}}',
+        '{"version": 1, "servers": {"URL fake": {"learned_at": NOW, "dialect": {"seed": 1}}}}',
+    ],
+)
+def test_a_memory_that_makes_no_sense_is_passed_over(
+    server: FakeServer, request_one: ChatRequest, tmp_path: Path, content: str
+) -> None:
+    memory = tmp_path / "servers.json"
+    text = content.replace("URL", f"{server.url}/v1").replace("NOW", str(int(time.time())))
+    memory.write_text(text, encoding="utf-8")
+    model = OpenAICompatibleModel(server.url, "fake", memory=memory)
+    assert ask(model, request_one).text
+    assert "response_format" in server.chats[0].body
+
+
+def test_what_was_learned_long_ago_is_tried_anew(
+    server: FakeServer, request_one: ChatRequest, tmp_path: Path
+) -> None:
+    memory = tmp_path / "servers.json"
+    server.rule = OLD_SERVER
+    ask(OpenAICompatibleModel(server.url, "fake", memory=memory), request_one)
+    value = json.loads(memory.read_text(encoding="utf-8"))
+    for entry in value["servers"].values():
+        entry["learned_at"] -= 8 * 24 * 3600
+    memory.write_text(json.dumps(value), encoding="utf-8")
+    server.rule = echo
+    ask(OpenAICompatibleModel(server.url, "fake", memory=memory), request_one)
+    assert server.chats[-1].body["response_format"]["type"] == "json_schema"
+
+
+def test_a_refusal_that_led_to_no_answer_is_not_remembered(
+    server: FakeServer, request_one: ChatRequest, tmp_path: Path
+) -> None:
+    memory = tmp_path / "servers.json"
+    server.rule = lambda seen: Reply(status=400, body={"error": {"message": "grammar trouble"}})
+    with pytest.raises(LanguageModelError):
+        ask(OpenAICompatibleModel(server.url, "fake", memory=memory), request_one)
+    assert not memory.exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (500, "Unsupported response_format type: json_schema"),
+        (404, "response_format is not supported by any endpoint"),
+    ],
+)
+def test_other_statuses_that_say_plainly_what_is_not_taken(
+    server: FakeServer, request_one: ChatRequest, status: int, message: str
+) -> None:
+    server.faults.append(Reply(status=status, body={"error": {"message": message}}))
+    ask(OpenAICompatibleModel(server.url, "fake"), request_one)
+    assert server.chats[-1].body["response_format"] == {"type": "json_object"}
+
+
+def test_a_crash_that_speaks_of_json_is_no_lesson(
+    server: FakeServer, request_one: ChatRequest
+) -> None:
+    server.faults.append(Reply(status=500, body=b"json_schema worker died"))
+    with pytest.raises(LanguageModelError):
+        ask(OpenAICompatibleModel(server.url, "fake"), request_one)
+    assert len(server.chats) == 1
+
+
+LIST_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "negatives": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"text": {"type": "string"}}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("system", "is_added"),
+    [
+        ("", True),
+        ("Answer with JSON.", True),
+        ('Answer with JSON: {"negatives": ...}', True),
+        ('Answer with JSON: {"negatives": [{"text": "..."}]}', False),
+    ],
+)
+def test_the_form_is_said_where_no_schema_can_be_sent(
+    server: FakeServer, system: str, is_added: bool
+) -> None:
+    server.rule = OLD_SERVER
+    asked = ChatRequest(system=system, user="u", schema=LIST_SCHEMA)
+    ask(OpenAICompatibleModel(server.url, "fake"), asked)
+    sent = server.chats[-1].body["messages"]
+    assert sent[-1] == {"role": "user", "content": "u"}
+    assert sent[0]["content"].startswith(system)
+    assert (json.dumps(LIST_SCHEMA) in sent[0]["content"]) is is_added
+
+
+def test_json_mode_is_no_way_to_ask_for_a_list(server: FakeServer) -> None:
+    server.rule = refusing("json_schema")
+    asked = ChatRequest(system="", user="u", schema={"type": "array", "items": {}})
+    ask(OpenAICompatibleModel(server.url, "fake"), asked)
+    assert "response_format" not in server.chats[-1].body

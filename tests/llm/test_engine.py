@@ -109,14 +109,27 @@ def test_a_failing_request_stops_no_other(server: FakeServer, journal: Journal) 
         FailureKind.BAD_REQUEST: 5,
         FailureKind.BAD_ANSWER: 5,
     }
-    assert summary.failed == expected == journal.failures()
+    assert {kind: one.count for kind, one in summary.failed.items()} == expected
+    assert {kind: one.count for kind, one in journal.failures().items()} == expected
+    assert summary.failed[FailureKind.BAD_REQUEST].example == "too long"
+    assert journal.failures()[FailureKind.BAD_REQUEST].example == "too long"
+    assert summary.as_dict()["failed"]["bad-request"] == 5
     assert summary.answered_now == 10
     assert summary.not_reached == 0
     # 3 attempts at a passing fault, 1 at a bad request, 2 at an unusable answer.
     assert len(server.chats) == 5 * 3 + 5 * 1 + 5 * 2 + 10
-    # What failed is asked again the next time.
+    # What may pass is asked again the next time, what will not is not, unless it is wished.
     server.rule = echo
-    assert run(server, journal, requests(25)).answered_now == 15
+    second = run(server, journal, requests(25))
+    assert (second.answered_now, second.answered_before, second.failed) == (5, 10, {})
+    assert {kind: one.count for kind, one in second.failed_before.items()} == {
+        FailureKind.BAD_REQUEST: 5,
+        FailureKind.BAD_ANSWER: 5,
+    }
+    assert second.failed_before[FailureKind.BAD_REQUEST].example == "too long"
+    assert second.not_reached == 0
+    third = run(server, journal, requests(25), retry_failed=True)
+    assert (third.answered_now, third.failed_before) == (10, {})
     assert journal.failures() == {}
 
 

@@ -93,7 +93,7 @@ def test_no_waiting_past_the_budget(server: FakeServer, journal: Journal) -> Non
     started = time.monotonic()
     summary = run(server, journal, requests(2), concurrency=2, seconds=0.5)
     assert time.monotonic() - started < 3
-    assert summary.failed == {FailureKind.RATE_LIMIT: 2}
+    assert summary.failed[FailureKind.RATE_LIMIT].count == 2
 
 
 def test_the_bar_is_full_when_all_is_done_before_the_budget(

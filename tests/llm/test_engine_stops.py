@@ -40,7 +40,7 @@ def test_a_server_that_goes_away_stops_the_run(server: FakeServer, journal: Jour
     with pytest.raises(InputError, match=r"stopped answering.*run the same command again"):
         run(server, journal, requests(500), concurrency=4, attempts=2)
     assert journal.totals().answers == 7
-    assert 8 <= journal.failures()[FailureKind.UNREACHABLE] <= 8 + 4
+    assert 8 <= journal.failures()[FailureKind.UNREACHABLE].count <= 8 + 4
 
 
 def test_a_wrong_model_does_not_fail_a_hundred_thousand_times(
@@ -54,11 +54,11 @@ def test_a_wrong_model_does_not_fail_a_hundred_thousand_times(
 def test_unusable_answers_never_stop_the_run(server: FakeServer, journal: Journal) -> None:
     server.rule = lambda seen: Reply(body=completion(""))
     summary = run(server, journal, requests(120), concurrency=4, attempts=1)
-    assert summary.failed == {FailureKind.BAD_ANSWER: 120}
+    assert summary.failed[FailureKind.BAD_ANSWER].count == 120
 
 
 def test_a_full_disk_stops_the_run(server: FakeServer, journal: Journal) -> None:
-    journal._connection.execute("PRAGMA max_page_count = 1")
+    journal._file.writer.execute("PRAGMA max_page_count = 1")
     with pytest.raises(OSError, match="No space left"):
         run(server, journal, requests(500))
 

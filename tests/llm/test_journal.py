@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from syneg.errors import InputError
 from syneg.llm.journal import Journal
+from syneg.llm.journal_rows import Failures
 from syneg.llm.protocol import ChatAnswer, ChatRequest, FailureKind, LanguageModelError
 
 
@@ -71,12 +73,18 @@ def test_failures_are_no_answers(journal: Journal) -> None:
         journal.store_failure(request(number), "model", LanguageModelError(kind, "why"), 5)
     assert journal.answered(request(number).key("model") for number in range(3)) == set()
     assert journal.get(request(0).key("model")) is None
-    assert journal.failures() == {FailureKind.SERVER: 2, FailureKind.TIMEOUT: 1}
+    assert journal.failures() == {
+        FailureKind.SERVER: Failures(2, "why"),
+        FailureKind.TIMEOUT: Failures(1, "why"),
+    }
     # The last failure counts, and none does once there is an answer.
     error = LanguageModelError(FailureKind.BAD_ANSWER, "half\ud83d")
     journal.store_failure(request(0), "model", error, 2)
     journal.store(request(1), "model", answer())
-    assert journal.failures() == {FailureKind.SERVER: 1, FailureKind.BAD_ANSWER: 1}
+    assert journal.failures() == {
+        FailureKind.SERVER: Failures(1, "why"),
+        FailureKind.BAD_ANSWER: Failures(1, "half�"),
+    }
 
 
 def test_totals_and_spent_seconds(tmp_path: Path) -> None:
@@ -100,12 +108,22 @@ def test_totals_and_spent_seconds(tmp_path: Path) -> None:
 def test_what_is_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     with Journal(path) as journal:
-        journal.store(request(1), "model", answer())
+        for number in (1, 2):
+            journal.store(request(number), "model", answer(), cost=0.25)
+        assert journal.totals().cost == 0.5
     connection = sqlite3.connect(path)
-    (text,) = connection.execute("SELECT request FROM answers").fetchone()
+    rows = connection.execute(
+        "SELECT user, settings, system_texts.text, schema_texts.text, cost FROM answers"
+        " JOIN texts AS system_texts ON system_texts.id = system"
+        " JOIN texts AS schema_texts ON schema_texts.id = schema"
+    ).fetchall()
+    # The system message and the schema stand there once.
+    assert connection.execute("SELECT COUNT(*) FROM texts").fetchone() == (2,)
     connection.close()
-    for part in ("user 1", "messages", "temperature", "max_tokens", "seed", "schema"):
-        assert part in text
+    assert [row[0] for row in rows] == ["user 1", "user 2"]
+    settings = {"temperature": 0.8, "max_tokens": 512, "seed": 0, "sample": 0}
+    assert json.loads(rows[0][1]) == settings
+    assert rows[0][2:] == ("s", '{"type": "object"}', 0.25)
 
 
 KILLED = """
@@ -224,7 +242,7 @@ def test_a_path_that_cannot_be_a_file(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_as_such(journal: Journal) -> None:
     journal.store(request(1), "model", answer())
     # SQLite gives the same error for this bound of its own as for a full disk.
-    journal._connection.execute("PRAGMA max_page_count = 1")
+    journal._file.writer.execute("PRAGMA max_page_count = 1")
     with pytest.raises(OSError, match=r"journal\.sqlite") as caught:
         for number in range(2, 50):
             journal.store(request(number), "model", answer("x" * 5000))

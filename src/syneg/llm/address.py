@@ -17,6 +17,14 @@ _KEY_REMEDY = f"give the key in the environment variable {KEY_VARIABLES[0]}"
 _VERSION = re.compile(r"v\d+\w*")
 _LIKE_A_KEY = re.compile(r"key|token|secret|auth|pass|sig|credential", re.IGNORECASE)
 _HIGHEST_PORT = 65535
+_AZURE_HOSTS = (
+    ".openai.azure.com",
+    ".services.ai.azure.com",
+    ".cognitiveservices.azure.com",
+    ".openai.azure.us",
+)
+# Azure's older addresses name a deployment and take the version as a parameter.
+_DEPLOYMENT = re.compile(r"/openai/deployments/[^/]+")
 _ENDPOINTS = ("/chat/completions", "/models")
 
 
@@ -31,6 +39,12 @@ class ServerAddress:
 
     base: str
     parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_azure(self) -> bool:
+        """Whether the server is Azure's, which has its own header for the key."""
+        host = httpx.URL(self.base).host.lower()
+        return host.endswith(_AZURE_HOSTS)
 
     @property
     def chat(self) -> str:
@@ -60,6 +74,8 @@ def server_address(url: str) -> ServerAddress:
         'http://localhost:8080/v1/chat/completions'
         >>> server_address("https://example.org/openai/v1/chat/completions").base
         'https://example.org/openai/v1'
+        >>> server_address("https://a.openai.azure.com/openai/deployments/b?api-version=1").chat
+        'https://a.openai.azure.com/openai/deployments/b/chat/completions'
     """
     parsed = _parsed(url)
     if parsed.userinfo:
@@ -79,7 +95,7 @@ def server_address(url: str) -> ServerAddress:
     for endpoint in _ENDPOINTS:
         path = path.removesuffix(endpoint)
     has_version = any(_VERSION.fullmatch(part) for part in path.split("/"))
-    if not (has_version or is_endpoint):
+    if not (has_version or is_endpoint or _DEPLOYMENT.search(path)):
         path += "/v1"
     base = str(parsed.copy_with(path=path, query=None, fragment=None))
     return ServerAddress(base, tuple(parsed.params.multi_items()))

@@ -13,7 +13,7 @@ class TimeBudget:
     """The seconds that a task may take, summed over all processes that work on it.
 
     Args:
-        journal: Where the spent seconds are written down.
+        journal: Tells the seconds that earlier processes spent.
         task_name: The task.
         seconds: The budget, above 0; None for no limit.
 
@@ -25,8 +25,6 @@ class TimeBudget:
         if seconds is not None and not seconds > 0:
             raise InputError("the time budget is not above 0 seconds", value=seconds)
         self.seconds = seconds
-        self._journal = journal
-        self._task_name = task_name
         self.spent_before = journal.spent_seconds(task_name)
         self._started = time.monotonic()
         self._written = self._started
@@ -46,8 +44,8 @@ class TimeBudget:
         """Whether no more work may be begun."""
         return self.remaining <= 0
 
-    def write_down(self) -> None:
-        """Write what was spent since the last time into the journal."""
+    def since_last_time(self) -> float:
+        """Return the seconds since this was last called, to be written into the journal."""
         now = time.monotonic()
         since, self._written = now - self._written, now
-        self._journal.add_spent_seconds(since, self._task_name)
+        return since

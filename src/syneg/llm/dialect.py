@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -23,7 +24,7 @@ class SchemaForm(StrEnum):
 # How servers name response_format in an error: OpenAI, Groq, DeepSeek, Mistral, vLLM, llama.cpp.
 _ABOUT_FORMAT = re.compile(
     r"response[ _-]?format|json[ _-]?(schema|object|mode)|structured[ _-]output|guided|grammar"
-    r"|invalid schema",
+    r"|invalid schema|schema contains",
     re.IGNORECASE,
 )
 _NOT_TAKEN = re.compile(
@@ -41,6 +42,9 @@ _NAMING_A_PROPERTY = frozenset({"properties", "$defs", "definitions"})
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """The form in which a server takes chat requests.
+
+    Where a server takes no schema, the messages must say the form: a description is added to
+    the system message (which all requests share) unless the messages name every field already.
 
     Attributes:
         schema_form: How the JSON schema is sent.
@@ -60,13 +64,11 @@ class Dialect:
 
     def body(self, model: str, request: ChatRequest) -> dict[str, Any]:
         """Return the JSON body that asks `model` for an answer."""
-        messages = [
-            {"role": "system", "content": request.system},
-            {"role": "user", "content": request.user},
-        ]
+        system = self._system(request)
+        user = {"role": "user", "content": request.user}
         body: dict[str, Any] = {
             "model": model,
-            "messages": messages if request.system else messages[1:],
+            "messages": [{"role": "system", "content": system}, user] if system else [user],
             self.limit_field: request.max_tokens,
         }
         if self.sends_temperature:
@@ -77,6 +79,14 @@ class Dialect:
             body["response_format"] = self._response_format(request.schema)
         return body
 
+    def _system(self, request: ChatRequest) -> str:
+        is_said = self.schema_form not in (SchemaForm.ANY_OBJECT, SchemaForm.UNSAID)
+        if request.schema is None or is_said or says_the_form(request, request.schema):
+            return request.system
+        description = json.dumps(request.schema, ensure_ascii=False)
+        form = f"Answer with nothing but JSON that satisfies this JSON schema: {description}"
+        return f"{request.system}\n\n{form}" if request.system else form
+
     def _response_format(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         if self.schema_form is SchemaForm.ANY_OBJECT:
             return {"type": "json_object"}
@@ -86,12 +96,16 @@ class Dialect:
             "json_schema": {"name": "answer", "schema": sent, "strict": True},
         }
 
-    def after_refusal(self, refusal: str, request: ChatRequest) -> Dialect | None:
+    def after_refusal(
+        self, refusal: str, request: ChatRequest, *, doubtful: bool = False
+    ) -> Dialect | None:
         """Return a simpler dialect that avoids what a server refused.
 
         Args:
-            refusal: What the server said (HTTP 400 or 422).
+            refusal: What the server said, as with HTTP 400 or 422.
             request: What it refused.
+            doubtful: Whether it may mean something else (HTTP 404 or 500): then it must say
+                plainly that it does not take a part of the request.
 
         Returns:
             A dialect with one demand less, or None when the refusal is about something else.
@@ -103,6 +117,8 @@ class Dialect:
             >>> Dialect().after_refusal("the prompt is too long", request) is None
             True
         """
+        if doubtful and not _NOT_TAKEN.search(refusal):
+            return None
         if self.limit_field == "max_tokens" and "max_completion_tokens" in refusal:
             return replace(self, limit_field="max_completion_tokens")
         if request.schema is not None and _ABOUT_FORMAT.search(refusal):
@@ -119,9 +135,42 @@ class Dialect:
     def _simpler_form(self, schema: Mapping[str, Any]) -> SchemaForm | None:
         forms = list(SchemaForm)
         later = forms[forms.index(self.schema_form) + 1 :]
+        if schema.get("type") == "array" and SchemaForm.ANY_OBJECT in later:
+            later.remove(SchemaForm.ANY_OBJECT)  # JSON mode knows objects only.
         if SchemaForm.SCHEMA_WITHOUT_LIMITS in later and without_limits(schema) == schema:
             later.remove(SchemaForm.SCHEMA_WITHOUT_LIMITS)
         return later[0] if later else None
+
+
+def says_the_form(request: ChatRequest, schema: Mapping[str, Any]) -> bool:
+    """Tell whether a request's messages speak of JSON and name every field of a schema.
+
+    Example:
+        >>> asked = ChatRequest(system='Answer with JSON: {"title": "..."}', user="u")
+        >>> says_the_form(asked, {"properties": {"title": {}}})
+        True
+        >>> says_the_form(asked, {"properties": {"title": {}, "text": {}}})
+        False
+    """
+    messages = f"{request.system}\n{request.user}"
+    return "json" in messages.lower() and all(
+        f'"{name}"' in request.system or f'"{name}"' in request.user for name in _fields(schema)
+    )
+
+
+def _fields(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        for name, part in schema.items():
+            if name in _NAMING_A_PROPERTY and isinstance(part, Mapping):
+                if name == "properties":
+                    yield from part
+                for inner in part.values():
+                    yield from _fields(inner)
+            else:
+                yield from _fields(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _fields(part)
 
 
 def without_limits(schema: Any) -> Any:

@@ -31,6 +31,20 @@ class Exchange(Protocol):
         ...  # pragma: no cover
 
 
+@runtime_checkable
+class SaysHowMany(Protocol):
+    """An exchange that knows beforehand about how many requests it will take.
+
+    What comes after an answer cannot be known before it; an estimate of the price takes this
+    number where an exchange has one, and otherwise counts the next request alone.
+    """
+
+    @property
+    def requests_expected(self) -> int:
+        """How many requests the whole exchange takes as a rule, from 1."""
+        ...  # pragma: no cover
+
+
 class AnswerStore(Protocol):
     """Where answers are kept by request; the journal is one."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sqlite3
 import time
@@ -11,36 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from syneg.errors import InputError
+from syneg.llm.journal_format import FORMAT, make_tables
 
-_FORMAT = 1
+_log = logging.getLogger(__name__)
+
 # How long a process waits for another one that is writing.
 _BUSY_SECONDS = 60.0
 
-_TABLES = (
-    """CREATE TABLE IF NOT EXISTS answers (
-        key TEXT PRIMARY KEY,
-        model TEXT NOT NULL,
-        request TEXT NOT NULL,
-        answer TEXT NOT NULL,
-        finish TEXT NOT NULL,
-        prompt_tokens INTEGER,
-        completion_tokens INTEGER,
-        seconds REAL NOT NULL,
-        time TEXT NOT NULL
-    )""",
-    """CREATE TABLE IF NOT EXISTS failures (
-        id INTEGER PRIMARY KEY,
-        key TEXT NOT NULL,
-        model TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        detail TEXT NOT NULL,
-        status INTEGER,
-        attempt INTEGER NOT NULL,
-        time TEXT NOT NULL
-    )""",
-    "CREATE INDEX IF NOT EXISTS failures_by_key ON failures (key)",
-    "CREATE TABLE IF NOT EXISTS spent (task TEXT PRIMARY KEY, seconds REAL NOT NULL)",
-)
 _PRIMARY_CODE = 0xFF
 _DISK_ERRORS = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -83,7 +61,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found > _FORMAT:
+        if found > FORMAT:
             raise InputError(
                 f"the journal was written by a later version of syneg (format {found})",
                 file=path,
@@ -91,9 +69,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             )
         if found == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise _no_journal(path)
-        for statement in _TABLES:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        if found == 1:
+            _log.info("%s: taking the journal's rows over into format %d", path, FORMAT)
+        if found < FORMAT:
+            make_tables(connection, found)
     except BaseException:
         connection.execute("ROLLBACK")
         raise

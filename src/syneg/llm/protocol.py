@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from syneg.errors import SynegError
-from syneg.files import value_hash
+from syneg.llm.keys import request_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +38,15 @@ class ChatRequest:
 
     def key(self, model: str) -> str:
         """Return the identity of this request to a model: what the journal files it under."""
-        return value_hash(
-            [
-                model,
-                self.system,
-                self.user,
-                self.schema,
-                self.temperature,
-                self.max_tokens,
-                self.seed,
-                self.sample,
-            ]
+        return request_key(
+            model,
+            self.system,
+            self.user,
+            self.schema,
+            self.temperature,
+            self.max_tokens,
+            self.seed,
+            self.sample,
         )
 
 
@@ -81,6 +79,7 @@ class FailureKind(StrEnum):
     REFUSED_KEY = "refused-key"
     BAD_REQUEST = "bad-request"
     BAD_ANSWER = "bad-answer"
+    REFUSAL = "refusal"
 
 
 class LanguageModelError(SynegError):

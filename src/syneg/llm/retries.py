@@ -9,14 +9,14 @@ from syneg.llm.protocol import FailureKind, LanguageModelError
 
 # Asking again may help against these; a bad request or a refused key stays as it is.
 _PASSING = frozenset(
-    {
-        FailureKind.UNREACHABLE,
-        FailureKind.TIMEOUT,
-        FailureKind.RATE_LIMIT,
-        FailureKind.SERVER,
-        FailureKind.BAD_ANSWER,
-    }
+    {FailureKind.UNREACHABLE, FailureKind.TIMEOUT, FailureKind.RATE_LIMIT, FailureKind.SERVER}
 )
+# The server works, but what it said is of no use.
+UNUSABLE_ANSWERS = frozenset({FailureKind.BAD_ANSWER, FailureKind.REFUSAL})
+# These tell of the server, the network or the account: later, all may be well.
+_OF_THE_SERVER = _PASSING | {FailureKind.REFUSED_KEY}
+# Statuses of a bad request that tell of the address or the account, not of the request.
+_OF_THE_ADDRESS = frozenset({402, 404, 405, 409, 410, 426})
 # An unusable reply was paid for and the next one is likely to be the same: one more try.
 _ATTEMPTS_AT_AN_ANSWER = 2
 
@@ -69,6 +69,26 @@ def may_try_again(error: LanguageModelError, attempt: int, attempts: int) -> boo
         attempt: The number of the attempt that failed, from 1.
         attempts: Most attempts at one request.
     """
-    if error.kind is FailureKind.BAD_ANSWER:
-        attempts = min(attempts, _ATTEMPTS_AT_AN_ANSWER)
+    if error.kind in UNUSABLE_ANSWERS:
+        return attempt < min(attempts, _ATTEMPTS_AT_AN_ANSWER)
     return error.kind in _PASSING and attempt < attempts
+
+
+def asking_again_is_of_no_use(kind: FailureKind, status: int | None = None) -> bool:
+    """Tell whether a later process would meet with the same failure.
+
+    Args:
+        kind: The sort of the last failure.
+        status: The HTTP status, where there was one.
+
+    Returns:
+        True for a request that the server refuses or that got no usable answer in all its
+        attempts; False for failures of the server, the network, the address or the account.
+
+    Example:
+        >>> asking_again_is_of_no_use(FailureKind.BAD_REQUEST, 400)
+        True
+        >>> asking_again_is_of_no_use(FailureKind.TIMEOUT)
+        False
+    """
+    return kind not in _OF_THE_SERVER and status not in _OF_THE_ADDRESS

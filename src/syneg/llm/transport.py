@@ -7,16 +7,19 @@ import json
 import logging
 from typing import Any
 
-import httpx
-
-from syneg.errors import InputError
 from syneg.llm.address import ServerAddress, checked_key, is_this_machine
+from syneg.llm.connections import Connections
+from syneg.llm.direct_connections import DirectConnections
+from syneg.llm.failures import asked_wait, error_detail, failure_kind, shortened, with_remedy
+from syneg.llm.httpx_connections import HttpxConnections
 from syneg.llm.protocol import FailureKind, LanguageModelError
-from syneg.llm.replies import error_detail, failure_kind, retry_after_seconds, shortened
+from syneg.llm.proxies import environment_proxy
+from syneg.llm.replies import Reply
 
 _log = logging.getLogger(__name__)
 
-_CONNECT_SECONDS = 10.0
+# Made once: `json.dumps` would make one for every request.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Transport:
@@ -39,7 +42,7 @@ class Transport:
         self.timeout = timeout
         self._api_key = checked_key(api_key)
         self._is_local = is_this_machine(address.base)
-        self._client: httpx.AsyncClient | None = None
+        self._connections: Connections | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         if self._api_key and not self._is_local and address.base.startswith("http://"):
             _log.warning("the API key will travel unencrypted to %s; use https://", address.base)
@@ -51,7 +54,7 @@ class Transport:
         body: dict[str, Any] | None = None,
         *,
         timeout: float | None = None,
-    ) -> httpx.Response:
+    ) -> Reply:
         """Send one request and return the whole reply, whatever its status.
 
         Args:
@@ -64,36 +67,27 @@ class Transport:
             LanguageModelError: There was no whole reply.
         """
         seconds = self.timeout if timeout is None else timeout
-        headers = {"Content-Type": "application/json"}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
         # Half a character (a lone surrogate) cannot be sent: a question mark goes instead.
-        content = None if body is None else _json(body).encode("utf-8", "replace")
+        content = None if body is None else _ENCODER.encode(body).encode("utf-8", "replace")
         try:
-            # The library's limit is for each read; a server that drips would never reach it.
+            # A library's limit is for each read; a server that drips would never reach it.
             async with asyncio.timeout(seconds):
-                return await self._connected().request(
-                    method, url, content=content, headers=headers, params=self.address.parameters
-                )
-        except (httpx.ConnectTimeout, httpx.ConnectError) as error:
-            raise self._broken(FailureKind.UNREACHABLE, error) from error
-        except (TimeoutError, httpx.TimeoutException) as error:
+                return await self._connected().send(method, url, content)
+        except TimeoutError as error:
             detail = f"no answer within {seconds:g} seconds"
             raise LanguageModelError(FailureKind.TIMEOUT, detail) from error
-        except httpx.DecodingError as error:
-            raise self._broken(FailureKind.BAD_ANSWER, error) from error
-        except httpx.RequestError as error:
-            # The connection was reset, or closed before the whole reply had come.
-            raise self._broken(FailureKind.UNREACHABLE, error) from error
+        except LanguageModelError as error:
+            detail = shortened(self.redacted(error.detail))
+            raise LanguageModelError(error.kind, detail) from error.__cause__
 
-    def failure(self, reply: httpx.Response) -> LanguageModelError:
+    def failure(self, reply: Reply) -> LanguageModelError:
         """Return the error that a reply with another status than 200 stands for."""
         whole = self.redacted(error_detail(reply.text))
         return LanguageModelError(
-            failure_kind(reply.status_code, whole),
-            shortened(whole) or reply.reason_phrase or "no reason given",
-            status=reply.status_code,
-            retry_after=retry_after_seconds(reply.headers.get("Retry-After")),
+            failure_kind(reply.status, whole),
+            with_remedy(reply.status, whole) or reply.reason or "no reason given",
+            status=reply.status,
+            retry_after=asked_wait(reply.headers),
         )
 
     def redacted(self, text: str, *, shortest: int = 1) -> str:
@@ -109,37 +103,30 @@ class Transport:
 
     async def close(self) -> None:
         """Close the connections; sending again opens new ones."""
-        client, self._client = self._client, None
-        if client is not None and self._loop is asyncio.get_running_loop():
-            await client.aclose()
+        connections, self._connections = self._connections, None
+        if connections is not None and self._loop is asyncio.get_running_loop():
+            await connections.close()
 
-    def _connected(self) -> httpx.AsyncClient:
+    def _connected(self) -> Connections:
         loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
+        if self._connections is None or self._loop is not loop:
             # Connections belong to the event loop in which they were opened.
             self._loop = loop
-            self._client = self._new_client()
-        return self._client
+            self._connections = self._new_connections()
+        return self._connections
 
-    def _new_client(self) -> httpx.AsyncClient:
-        try:
-            return httpx.AsyncClient(
-                timeout=httpx.Timeout(self.timeout, connect=_CONNECT_SECONDS, pool=None),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-                # A proxy is the way to other machines, never to this one.
-                trust_env=not self._is_local,
-            )
-        except (ValueError, ImportError) as error:
-            # Proxies are read here; their addresses may hold passwords, so none is shown.
-            raise InputError(
-                "the proxy that the environment names cannot be used",
-                remedy="correct or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
-            ) from error
+    def _new_connections(self) -> Connections:
+        base, parameters = self.address.base, self.address.parameters
+        # A proxy is the way to other machines, never to this one.
+        proxy = None if self._is_local else environment_proxy(base)
+        if proxy is None:
+            return DirectConnections(base, self._headers(), parameters)
+        return HttpxConnections(self._headers(), parameters, proxy)
 
-    def _broken(self, kind: FailureKind, error: Exception) -> LanguageModelError:
-        text = " ".join(str(error).split()) or type(error).__name__
-        return LanguageModelError(kind, shortened(self.redacted(text)))
-
-
-def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "User-Agent": "syneg"}
+        if self._api_key and self.address.is_azure:
+            headers["api-key"] = self._api_key
+        elif self._api_key:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        return headers
