@@ -57,6 +57,19 @@ def test_scifact_has_the_pools_of_the_paper_and_counts_refutation_as_relevant() 
     ]
     assert list(profile.length) == ["approximately the same as", "nearly the same as"]
     assert "refute" in profile.relevance
+    assert "against it" in profile.answer
+
+
+def test_other_collections_say_what_is_peculiar_to_their_relevance() -> None:
+    assert "same as the query" in load_profile("quora").relevance
+    assert "bridging" in load_profile("hotpotqa").relevance
+    everything = [load_profile(name) for name in packaged_profiles()]
+    assert len({profile.relevance for profile in everything}) == len(everything)
+    assert len({profile.answer for profile in everything}) == len(everything)
+
+
+def test_a_profile_of_an_earlier_version_has_no_answer(tmp_path: Path) -> None:
+    assert "wants to know" in load_profile(str(write(tmp_path, WHOLE))).answer
 
 
 @pytest.mark.parametrize(
@@ -68,6 +81,10 @@ def test_scifact_has_the_pools_of_the_paper_and_counts_refutation_as_relevant() 
         ("mteb/scifact", "scifact"),
         ("covidqa-disjoint", "covidqa"),
         ("pydocs", "pydocs"),
+        ("BeIR/fiqa", "fiqa"),
+        ("quora", "quora"),
+        ("hotpot_qa", "hotpotqa"),
+        ("ms-marco-passage", "msmarco"),
         ("nfcorpus", "generic"),
         ("", "generic"),
     ],

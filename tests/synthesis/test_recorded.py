@@ -25,7 +25,7 @@ def write(folder: Path, *rows: dict[str, Any] | str) -> Path:
 def test_all_fields_are_taken_over(tmp_path: Path, tiny: RetrievalDataset) -> None:
     attributes = {"domain_name": "Optics", "difficulty_level": "Expert", "length": "as long as"}
     more = {"title": " On\nclouds ", "reasoning": "not the sky", "attributes": attributes}
-    origin = {"model": "m", "prompt": "p", "candidate_id": "ignored", "check": "pass"}
+    origin = {"model": "m", "prompt": "p", "odd": "ignored", "check": "pass"}
     table, notes = read_recorded_negatives(write(tmp_path, {**ROW, **more, **origin}), tiny)
     assert notes == []
     assert table.schema == NEGATIVE_SCHEMA
@@ -44,6 +44,21 @@ def test_all_fields_are_taken_over(tmp_path: Path, tiny: RetrievalDataset) -> No
         "model": "m",
         "prompt": "p",
     }
+
+
+@pytest.mark.parametrize(
+    "names", [("requirement", "rewritten_from"), ("broken_requirement", "candidate_id")]
+)
+def test_what_was_broken_and_rewritten_is_taken_over(
+    tmp_path: Path, tiny: RetrievalDataset, names: tuple[str, str]
+) -> None:
+    more = {names[0]: " the\ncolour", names[1]: "d3", "difficulty": "near"}
+    table, _ = read_recorded_negatives(write(tmp_path, {**ROW, **more}), tiny)
+    (row,) = table.to_pylist()
+    assert (row["requirement"], row["rewritten_from"]) == ("the colour", "d3")
+    assert (row["difficulty"], row["reasoning"]) == ("near", "the colour")
+    table, _ = read_recorded_negatives(write(tmp_path, {**ROW, **more, "reasoning": "r"}), tiny)
+    assert table["reasoning"].to_pylist() == ["r"]
 
 
 def test_only_ids_and_text_are_needed(tmp_path: Path, tiny: RetrievalDataset) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from syneg.errors import InputError
 from syneg.files import read_table, write_table
-from syneg.negatives.record import NEGATIVE_SCHEMA
+from syneg.negatives.record import NEGATIVE_SCHEMA, with_all_columns
 from syneg.negatives.verdict import VERDICT_SCHEMA, Decision
 
 _PART = re.compile(r"[A-Za-z0-9._-]+")
@@ -41,7 +43,7 @@ class NegativePool:
 
     def write_negatives(self, part: str, negatives: pa.Table) -> None:
         """Write one part of negatives (columns: `NEGATIVE_SCHEMA`)."""
-        write_table(self._path("negatives", part), negatives.cast(NEGATIVE_SCHEMA))
+        write_table(self._path("negatives", part), with_all_columns(negatives))
 
     def write_verdicts(self, part: str, verdicts: pa.Table) -> None:
         """Write one part of verdicts (columns: `VERDICT_SCHEMA`)."""
@@ -49,11 +51,14 @@ class NegativePool:
 
     def negatives(self, *parts: str) -> pa.Table:
         """Return the negatives of the named parts, or of all parts, sorted by part name."""
-        return self._read("negatives", parts, NEGATIVE_SCHEMA)
+        tables = self._read("negatives", parts)
+        # Parts that an earlier version wrote have fewer columns.
+        return pa.concat_tables([NEGATIVE_SCHEMA.empty_table(), *map(with_all_columns, tables)])
 
     def verdicts(self, *parts: str) -> pa.Table:
         """Return the verdicts of the named parts, or of all parts, sorted by part name."""
-        return self._read("verdicts", parts, VERDICT_SCHEMA)
+        tables = [one.cast(VERDICT_SCHEMA) for one in self._read("verdicts", parts)]
+        return pa.concat_tables([VERDICT_SCHEMA.empty_table(), *tables])
 
     def parts(self, kind: str = "negatives") -> list[str]:
         """Return the names of the parts of a kind, "negatives" or "verdicts"."""
@@ -69,9 +74,8 @@ class NegativePool:
             )
         return self.folder / kind / f"{part}.parquet"
 
-    def _read(self, kind: str, parts: tuple[str, ...], schema: pa.Schema) -> pa.Table:
-        tables = [read_table(self._path(kind, part)) for part in parts or self.parts(kind)]
-        return pa.concat_tables([schema.empty_table(), *(one.cast(schema) for one in tables)])
+    def _read(self, kind: str, parts: tuple[str, ...]) -> list[pa.Table]:
+        return [read_table(self._path(kind, part)) for part in parts or self.parts(kind)]
 
 
 def standing_decisions(verdicts: pa.Table) -> dict[str, Decision]:
@@ -87,26 +91,12 @@ def standing_decisions(verdicts: pa.Table) -> dict[str, Decision]:
     Returns:
         Decision by negative id; MARK is returned as KEEP.
     """
-    latest: dict[tuple[str, str], tuple[object, Decision]] = {}
-    columns = ("negative_id", "filter", "decision", "reviewer", "time")
-    for negative_id, name, decision, reviewer, time in zip(
-        *(verdicts[column].to_pylist() for column in columns), strict=True
-    ):
-        key = (negative_id, "" if reviewer is not None else name)
-        if key not in latest or latest[key][0] <= time:
-            latest[key] = (time, Decision(decision))
-    weight = {Decision.KEEP: 0, Decision.MARK: 0, Decision.DROP: 1, Decision.RELABEL: 2}
-    standing: dict[str, Decision] = {}
-    for (negative_id, name), (_, decision) in latest.items():
-        if name == "":
-            continue
-        plain = Decision.KEEP if decision is Decision.MARK else decision
-        if weight[plain] >= weight[standing.get(negative_id, Decision.KEEP)]:
-            standing[negative_id] = plain
-    for (negative_id, name), (_, decision) in latest.items():
-        if name == "":
-            standing[negative_id] = Decision.KEEP if decision is Decision.MARK else decision
-    return standing
+    ids, weights = _standing_weights(verdicts)
+    decisions = (Decision.KEEP, Decision.DROP, Decision.RELABEL)
+    return {
+        one: decisions[weight]
+        for one, weight in zip(ids.to_pylist(), weights.tolist(), strict=True)
+    }
 
 
 def stands(negatives: pa.Table, verdicts: pa.Table) -> pa.ChunkedArray:
@@ -116,7 +106,41 @@ def stands(negatives: pa.Table, verdicts: pa.Table) -> pa.ChunkedArray:
         negatives: Rows with a `negative_id`.
         verdicts: Columns of `VERDICT_SCHEMA`.
     """
-    decisions = standing_decisions(verdicts)
-    gone = [one for one, decision in decisions.items() if decision is not Decision.KEEP]
-    ids = pa.array(gone, negatives.schema.field("negative_id").type)
-    return pc.invert(pc.is_in(negatives["negative_id"], value_set=ids))
+    ids, weights = _standing_weights(verdicts)
+    gone = ids.filter(pa.array(weights > 0)).cast(negatives.schema.field("negative_id").type)
+    return pc.invert(pc.is_in(negatives["negative_id"], value_set=gone))
+
+
+# What outweighs what among filters; a mark keeps.
+_WEIGHTS = {Decision.KEEP: 0, Decision.MARK: 0, Decision.DROP: 1, Decision.RELABEL: 2}
+
+
+def _standing_weights(verdicts: pa.Table) -> tuple[pa.Array, npt.NDArray[np.int8]]:
+    """Return every judged negative's id and the weight of what stands for it."""
+    ids, negative = _encoded(verdicts["negative_id"])
+    names, judge = _encoded(verdicts["filter"])
+    # All persons count as one judge, beside the filters.
+    person = len(names)
+    judge = np.where(verdicts["reviewer"].is_valid().to_numpy(), person, judge)
+    key = negative.astype(np.int64) * (person + 1) + judge
+    times = verdicts["time"].cast(pa.int64()).to_numpy()
+    # The sort is stable: at equal times the later row stays behind.
+    order = np.lexsort((times, key))
+    latest = order[np.flatnonzero(np.diff(key[order], append=-1))]
+    values, decision = _encoded(verdicts["decision"])
+    weights = np.array([_WEIGHTS[Decision(value)] for value in values.to_pylist()], np.int8)
+    weight, negative, judge = weights[decision[latest]], negative[latest], judge[latest]
+    standing = np.zeros(len(ids), np.int8)
+    by_filter = judge != person
+    np.maximum.at(standing, negative[by_filter], weight[by_filter])
+    standing[negative[~by_filter]] = weight[~by_filter]
+    return ids, standing
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+    """Return a column's different values and the place of each row's among them."""
+    chunks = column.dictionary_encode().unify_dictionaries().chunks
+    if not chunks:
+        return pa.array([], column.type), np.empty(0, np.int32)
+    places = np.concatenate([one.indices.to_numpy(zero_copy_only=False) for one in chunks])
+    return chunks[0].dictionary, places

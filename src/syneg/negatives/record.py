@@ -37,6 +37,10 @@ NEGATIVE_SCHEMA = pa.schema(
         pa.field("prompt_tokens", pa.int32()),
         pa.field("completion_tokens", pa.int32()),
         pa.field("cost", pa.float64()),
+        pa.field("difficulty", pa.string()),
+        pa.field("requirement", pa.string()),
+        pa.field("rewritten_from", pa.string()),
+        pa.field("rounds", pa.int32()),
     ]
 )
 
@@ -67,11 +71,16 @@ class Negative:
         check: What the model wrote when it checked the text.
         model: Name of the language model.
         prompt: Fingerprint of the prompt.
-        request: Key of the request in the journal.
+        request: Key of the request in the journal whose answer holds the text.
         problem: Why an answer gave no text (cut off, not JSON, ...), else None.
-        prompt_tokens: Tokens of the request.
-        completion_tokens: Tokens of the answer.
-        cost: Price of the request in US dollars, where known.
+        prompt_tokens: Tokens of all requests that it took; where several negatives came of the
+            same requests, its part of them.
+        completion_tokens: Tokens of their answers, likewise.
+        cost: Price of the requests in US dollars, likewise, where known.
+        difficulty: The level of difficulty asked for, where several were.
+        requirement: The query's requirement that the text was to break, where one was chosen.
+        rewritten_from: The corpus document that the text is a rewrite of, where it is one.
+        rounds: How often the draft was revised after a judgement; None where none was asked for.
     """
 
     negative_id: str
@@ -97,6 +106,10 @@ class Negative:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost: float | None = None
+    difficulty: str | None = None
+    requirement: str | None = None
+    rewritten_from: str | None = None
+    rounds: int | None = None
 
 
 def negative_identity(query_id: str, positive_id: str, source: str, what: str) -> str:
@@ -122,5 +135,28 @@ def to_table(negatives: Iterable[Negative]) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> list[Negative]:
-    """Return the rows of a table with `NEGATIVE_SCHEMA` as records."""
+    """Return the rows of a table with `NEGATIVE_SCHEMA`, old or new, as records."""
     return [Negative(**row) for row in table.to_pylist()]
+
+
+def with_all_columns(table: pa.Table) -> pa.Table:
+    """Return a table with `NEGATIVE_SCHEMA`; columns that came with a later version are null.
+
+    Args:
+        table: Rows written by this version or an earlier one.
+
+    Raises:
+        KeyError: A column that no record can be without is missing.
+
+    Example:
+        >>> old = to_table([]).drop_columns(["rounds", "difficulty"])
+        >>> with_all_columns(old).schema == NEGATIVE_SCHEMA
+        True
+    """
+    columns = [
+        pa.nulls(table.num_rows, field.type)
+        if field.nullable and field.name not in table.column_names
+        else table[field.name].cast(field.type)
+        for field in NEGATIVE_SCHEMA
+    ]
+    return pa.table(columns, schema=NEGATIVE_SCHEMA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,7 @@ class Profile(BaseModel):
             phrases means 1.0 for each.
         style: One line on how the documents of the collection read.
         relevance: One or two sentences on when a document is relevant to a query.
+        answer: What counts as an answer to a query, which no negative may hold.
 
     Example:
         >>> profile = Profile(domain_name=["Law"], difficulty_level=["Expert"],
@@ -48,6 +50,7 @@ class Profile(BaseModel):
     length: _Lengths
     style: _Phrase
     relevance: _Phrase
+    answer: _Phrase = "what a person who typed the query wants to know or to find"
 
     @validator("length", mode="before")
     @classmethod
@@ -60,7 +63,7 @@ def packaged_profiles() -> list[str]:
 
     Example:
         >>> packaged_profiles()
-        ['covidqa', 'generic', 'pydocs', 'scifact']
+        ['covidqa', 'fiqa', 'generic', 'hotpotqa', 'msmarco', 'pydocs', 'quora', 'scifact']
     """
     found = (Path(one.name) for one in _folder().iterdir())
     return sorted(name.stem for name in found if name.suffix == ".yaml")
@@ -83,7 +86,7 @@ def load_profile(name_or_path: str) -> Profile:
     """
     path = Path(name_or_path)
     if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
-        return _parse(_read(path), str(path))
+        return parse_profile(_read(path), str(path))
     known = packaged_profiles()
     if name_or_path not in known:
         close = nearest(name_or_path, known)
@@ -95,23 +98,26 @@ def load_profile(name_or_path: str) -> Profile:
             remedy=f"{hint}packaged are {', '.join(known)}; or give the path of a .yaml file",
         )
     source = f"{name_or_path}.yaml"
-    return _parse((_folder() / source).read_text(encoding="utf-8"), source)
+    return parse_profile((_folder() / source).read_text(encoding="utf-8"), source)
 
 
 def profile_for(dataset_name: str) -> Profile:
     """Return the packaged profile of a data set, or the generic one.
 
-    A variant, whose name holds the other's as a word, takes the same profile.
+    A variant, whose name holds the other's as a word or as two, takes the same profile.
 
     Example:
         >>> profile_for("scifact-disjoint") == load_profile("scifact")
+        True
+        >>> profile_for("ms_marco") == load_profile("msmarco")
         True
         >>> profile_for("my-wiki") == load_profile("generic")
         True
     """
     known = packaged_profiles()
     words = re.split(r"[^a-z0-9]+", dataset_name.lower())
-    return load_profile(next((word for word in words if word in known), GENERIC))
+    joined = [first + second for first, second in pairwise(words)]
+    return load_profile(next((word for word in [*words, *joined] if word in known), GENERIC))
 
 
 def _folder() -> Traversable:
@@ -135,7 +141,16 @@ def _read(path: Path) -> str:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from None
 
 
-def _parse(text: str, source: str) -> Profile:
+def parse_profile(text: str, source: str) -> Profile:
+    """Return the profile that a YAML text holds.
+
+    Args:
+        text: The YAML text.
+        source: Where it is from, for messages.
+
+    Raises:
+        InputError: It is not YAML, or a key is missing, unknown or of the wrong kind.
+    """
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -177,5 +192,6 @@ def _as_input_error(error: ValidationError, source: str) -> InputError:
         file=source,
         field=field,
         value=first["input"],
-        remedy="a pool is a list with at least one phrase; style and relevance are one text each",
+        remedy="a pool is a list with at least one phrase; style, relevance and answer are one "
+        "text each",
     )

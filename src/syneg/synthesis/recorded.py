@@ -42,9 +42,10 @@ def read_recorded_negatives(
     """Read synthetic negatives from a JSONL file.
 
     Each line is an object with query_id, positive_id and text, and optionally title,
-    reasoning (or broken_requirement, which means the same), check, attributes (domain_name,
-    difficulty_level, length), model and prompt. Other fields are passed over. White space in
-    texts is normalised.
+    reasoning, check, attributes (domain_name, difficulty_level, length), model, prompt,
+    difficulty, requirement (or broken_requirement) and rewritten_from (or candidate_id). A
+    requirement stands for the reasoning where there is none. Other fields are passed over.
+    White space in texts is normalised.
 
     Rows whose query and positive are not a training pair of `split` are left out, so that a
     query that was moved to a development or test split is never trained on. Of rows with the
@@ -122,6 +123,10 @@ class _Line:
         # JSON can hold halves of characters, which no column of text can.
         return value.encode("utf-8", "replace").decode("utf-8")
 
+    def either(self, content: dict[str, Any], field: str, other: str) -> str | None:
+        found = self.optional(content, field)
+        return self.optional(content, other) if found is None else found
+
     def required(self, content: dict[str, Any], field: str) -> str:
         value = self.optional(content, field)
         if value is None:
@@ -141,7 +146,8 @@ class _Line:
 def _negative(line: _Line, content: dict[str, Any]) -> Negative:
     query_id, positive_id = (line.required(content, name) for name in ("query_id", "positive_id"))
     text = tidy(line.required(content, "text"))
-    reasoning = line.optional(content, "reasoning") or line.optional(content, "broken_requirement")
+    requirement = line.either(content, "requirement", "broken_requirement")
+    reasoning = line.optional(content, "reasoning") or requirement
     check = line.optional(content, "check")
     domain, level, length = line.attributes(content)
     return Negative(
@@ -158,6 +164,9 @@ def _negative(line: _Line, content: dict[str, Any]) -> Negative:
         check=None if check is None else tidy(check),
         model=line.optional(content, "model"),
         prompt=line.optional(content, "prompt"),
+        difficulty=line.optional(content, "difficulty"),
+        requirement=None if requirement is None else tidy(requirement),
+        rewritten_from=line.either(content, "rewritten_from", "candidate_id"),
     )
 
 
