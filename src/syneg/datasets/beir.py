@@ -58,14 +58,14 @@ def read_beir_folder(folder: Path, *, skip_unknown: bool = False) -> RetrievalDa
     if not folder.is_dir():
         problem = "is a file, not a folder" if folder.exists() else "there is no such folder"
         raise InputError(problem, file=folder, remedy=_LAYOUT)
-    splits = _split_files(folder)
-    corpus, queries = _json_lines_file(folder, "corpus"), _json_lines_file(folder, "queries")
+    splits = split_files(folder)
+    corpus, queries = json_lines_file(folder, "corpus"), json_lines_file(folder, "queries")
     notes: list[str] = []
     return checked_dataset(
         folder.resolve().name,
-        _read_records(corpus, "document", ("_id", "title", "text"), notes),
-        _read_records(queries, "query", ("_id", "text"), notes),
-        {split: _read_judgements(path) for split, path in splits.items()},
+        read_records(corpus, "document", ("_id", "title", "text"), notes),
+        read_records(queries, "query", ("_id", "text"), notes),
+        {split: read_judgements(path) for split, path in splits.items()},
         skip_unknown=skip_unknown,
         notes=notes,
     )
@@ -109,7 +109,8 @@ def write_beir_folder(dataset: RetrievalDataset, folder: Path) -> None:
         _write_lines(folder / "qrels" / f"{split}.tsv", _judgement_lines(dataset, split))
 
 
-def _json_lines_file(folder: Path, stem: str) -> Path:
+def json_lines_file(folder: Path, stem: str) -> Path:
+    """Return the file STEM.jsonl or STEM.jsonl.gz of a folder; just one must be there."""
     found = [path for end in ("", ".gz") if (path := folder / f"{stem}.jsonl{end}").exists()]
     if not found:
         raise InputError(f"there is no {stem}.jsonl", file=folder, remedy=_LAYOUT)
@@ -117,7 +118,8 @@ def _json_lines_file(folder: Path, stem: str) -> Path:
     return found[0]
 
 
-def _split_files(folder: Path) -> dict[str, Path]:
+def split_files(folder: Path) -> dict[str, Path]:
+    """Return the judgement file of each split, in the usual order of splits."""
     qrels = folder / "qrels"
     if not qrels.is_dir():
         raise InputError("there is no folder 'qrels'", file=folder, remedy=_LAYOUT)
@@ -138,7 +140,8 @@ def _refuse_two(paths: list[Path]) -> None:
         raise InputError(f"holds both {names}", file=paths[0].parent, remedy="remove one of them")
 
 
-def _read_records(path: Path, what: str, fields: tuple[str, ...], notes: list[str]) -> Sourced:
+def read_records(path: Path, what: str, fields: tuple[str, ...], notes: list[str]) -> Sourced:
+    """Read text fields of a JSONL file, each row with its line; notes what was replaced."""
     rows = RowGatherer([field.removeprefix("_") for field in fields], str(path))
     replaced = 0
     for number, line in numbered_lines(path):
@@ -178,7 +181,8 @@ def _value(record: dict[str, Any], field: str, what: str, path: Path, number: in
     )
 
 
-def _read_judgements(path: Path) -> Sourced:
+def read_judgements(path: Path) -> Sourced:
+    """Read a split's judgements as text, each row with its line; nothing is checked yet."""
     rows = RowGatherer(["query_id", "doc_id", "score"], str(path))
     first = True
     for number, line in numbered_lines(path):
