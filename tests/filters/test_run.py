@@ -25,6 +25,7 @@ from syneg.synthesis.recorded import read_recorded_negatives
 
 SOUND = "Clouds look white because their large droplets send all colours about equally."
 OTHER = "Rain drops split sunlight into colours, which is why a rainbow shows them in order."
+TWIN = {"duplicate", "near-duplicate"}
 
 
 def synthetic(name: str, text: str | None, **fields: str) -> Negative:
@@ -61,13 +62,13 @@ def test_each_fault_is_found_by_its_gate(tiny: RetrievalDataset) -> None:
             synthetic("copy", "Air molecules scatter blue light more than red light."),
             synthetic("copy-of-another", "The sky is blue because short waves are scattered most."),
             synthetic("loop", "The clouds are white and grey. " * 4),
-            synthetic("telltale", SOUND.replace("Clouds", "Here is a text: clouds")),
+            synthetic("telltale", "Here is a text: fog is grey, as thick clouds are from below."),
             synthetic("twin", SOUND.upper().replace("LARGE", " large,")),
+            synthetic("near-twin", f"{SOUND} So they look."),
             synthetic("failed", OTHER, check="fail: it answers"),
         ]
     )
     assert dropped_by(judge_synthetic(negatives, tiny)) == {
-        "sound": set(),
         "no-text": {"format"},
         "short": {"length"},
         "copy": {"copy", "duplicate"},
@@ -75,7 +76,9 @@ def test_each_fault_is_found_by_its_gate(tiny: RetrievalDataset) -> None:
         "copy-of-another": {"copy", "duplicate"},
         "loop": {"repetition"},
         "telltale": {"telltale"},
-        "twin": {"duplicate"},
+        "near-twin": set(),
+        "sound": {"near-duplicate"},
+        "twin": {"duplicate", "near-duplicate"},
         "failed": {"self-check"},
     }
 
@@ -117,7 +120,7 @@ def test_judgements_of_other_splits_do_not_count() -> None:
 
 def test_the_order_of_the_pool_does_not_matter(tiny: RetrievalDataset) -> None:
     negatives = [synthetic(name, SOUND) for name in "cab"] + [synthetic("d", OTHER)]
-    expected = {"a": set(), "b": {"duplicate"}, "c": {"duplicate"}, "d": set()}
+    expected = {"a": set(), "b": TWIN, "c": TWIN, "d": set()}
     for seed in range(5):
         random.Random(seed).shuffle(negatives)
         assert dropped_by(judge_synthetic(to_table(negatives), tiny)) == expected
@@ -193,6 +196,51 @@ def test_nothing_proposed_is_nothing_accepted(tiny: RetrievalDataset) -> None:
     verdicts = judge_synthetic(empty, tiny)
     assert gate_yield(empty, verdicts) == []
     assert acceptance(empty, verdicts).rate == 0
+
+
+def mined_negative(document: str, rank: int = 1) -> Negative:
+    return Negative(
+        negative_id=f"bm25-{document}", query_id="q1", positive_id="d1", source="bm25",
+        doc_id=document, rank=rank,
+    )  # fmt: skip
+
+
+def test_a_copy_of_a_mined_candidate_is_no_synthetic_negative(tiny: RetrievalDataset) -> None:
+    text = "Look: leaves look green since chlorophyll absorbs red and blue light"
+    lenient = GateOptions(corpus_copy_share=0.8)
+    alone = judge_synthetic(to_table([synthetic("a", text)]), tiny, lenient)
+    assert dropped_by(alone) == {"a": set()}
+    beside = to_table([synthetic("a", text), mined_negative("d3")])
+    assert dropped_by(judge_synthetic(beside, tiny, lenient)) == {"a": {"corpus-copy"}}
+    apart = judge_synthetic(
+        to_table([synthetic("a", text)]), tiny, lenient, mined=to_table([mined_negative("d3")])
+    )
+    assert dropped_by(apart) == {"a": {"corpus-copy"}}
+    none = GateOptions(corpus_copy_share=0.8, corpus_copy_candidates=0)
+    assert dropped_by(judge_synthetic(beside, tiny, none)) == {"a": set()}
+
+
+def test_only_the_nearest_candidates_are_compared(tiny: RetrievalDataset) -> None:
+    text = "Look: leaves look green since chlorophyll absorbs red and blue light"
+    one = GateOptions(corpus_copy_share=0.8, corpus_copy_candidates=1)
+    for rank, gates in ((1, {"corpus-copy"}), (3, set())):
+        candidates = to_table([mined_negative("d3", rank), mined_negative("d2", 2)])
+        found = judge_synthetic(to_table([synthetic("a", text)]), tiny, one, mined=candidates)
+        assert dropped_by(found) == {"a": gates}
+
+
+def test_a_mined_document_of_another_data_set_is_refused(tiny: RetrievalDataset) -> None:
+    with pytest.raises(InputError, match=r"field 'doc_id'.*'d9'"):
+        judge_synthetic(to_table([synthetic("a", SOUND), mined_negative("d9")]), tiny)
+
+
+def test_hostile_texts_pass_through_all_gates(tiny: RetrievalDataset) -> None:
+    texts = ["🙂" * 1000, "\u200b" * 99, "a" * 1_000_000, "\u202e" + OTHER, "\x00\x01", "ﷺ" * 5000]
+    names = [f"n{number}" for number in range(len(texts))]
+    pool = to_table([synthetic(name, text) for name, text in zip(names, texts, strict=True)])
+    found = dropped_by(judge_synthetic(pool, tiny))
+    assert {name for name in names if found[name] == {"format"}} == {"n0", "n1", "n4"}
+    assert found["n3"] == set()
 
 
 RECORDED = [

@@ -40,6 +40,52 @@ def test_tell_tale_wordings_are_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "Als KI-Modell habe ich keinen Zugriff darauf."),
+        ("de", "Hier ist ein Dokument über Katzen."),
+        ("de", "Katzen schnurren. Dieses Dokument ist nicht relevant dafür."),
+        ("fr", "En tant qu’IA, je ne sais pas."),
+        ("fr", "Bien sûr ! Voici un texte sur les chats."),
+        ("es", "Aquí tienes un texto sobre gatos."),
+        ("es", "El texto no es relevante para la consulta del usuario."),
+        ("it", "Ecco il testo: i gatti fanno le fusa."),
+        ("pt", "Este documento não responde à consulta."),
+        ("zh", "猫会打呼噜，本文与用户查询无关。"),
+        ("zh", "标题：猫\n猫会打呼噜。"),
+        ("zh", "好的，以下是一篇文章。"),
+        ("ja", "この文はユーザーのクエリに答えません。"),
+        ("ja", "猫\n本文：猫は喉を鳴らす。"),
+    ],
+)
+def test_tell_tale_wordings_are_found_in_other_languages(language: str, text: str) -> None:
+    assert check_telltale(text, [], OPTIONS, languages=frozenset({language})).drop
+    assert check_telltale(text, [], OPTIONS).drop
+    assert not check_telltale(text, [], OPTIONS, languages=frozenset({"en"})).drop
+
+
+@pytest.mark.parametrize("languages", [(), ("en",), ("de",), ("zh", "fr"), ("xx",)])
+def test_english_wordings_are_always_looked_for(languages: tuple[str, ...]) -> None:
+    text = "Katzen schnurren. As an AI language model, I cannot purr."
+    assert check_telltale(text, [], OPTIONS, languages=frozenset(languages)).drop
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "This is a hard nega\u200btive for the claim.",
+        "This is a h\u00adard negative for the claim.",
+        "Ｔｉｔｌｅ： Cats",
+        "This is a 𝗵𝗮𝗿𝗱 𝗻𝗲𝗴𝗮𝘁𝗶𝘃𝗲.",
+        "it does\nnot answer\n\nthe query",
+        "用户\u200b查询",
+    ],
+)
+def test_hiding_a_wording_does_not_help(text: str) -> None:
+    assert check_telltale(text, [], OPTIONS).drop
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "The planner rewrites the query and sends it to the database.",
@@ -50,6 +96,11 @@ def test_tell_tale_wordings_are_found(text: str) -> None:
         "It failed as an aid to diagnosis, and as an airway device.",
         "The title: a study in grey.",
         "Patients could not be positive; documents were checked.",
+        "Der Text: eine Studie. Die Frage wird von niemandem beantwortet.",
+        "Le texte répond à la question posée par les auteurs.",
+        "La consulta médica del usuario duró una hora.",
+        "作为人工智能的一个分支，机器学习发展很快。",
+        "利用者の質問に答える文書を検索する。",
         "",
     ],
 )

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from syneg.errors import InputError
 from syneg.files import value_hash
+from syneg.mining.rule_kinds import above_share, share_of_positive
 from syneg.negatives.verdict import VERDICT_SCHEMA, Decision, now
 
 PERCENTAGE_OF_POSITIVE = "percentage-of-positive"
@@ -34,7 +35,9 @@ def false_negative_verdicts(
     to the query as the positive is often relevant itself. The ceiling lies below the
     positive's similarity s by (1 - percentage) * |s|, so it does for negative ones too.
     Synthetic negatives are passed over: a good one differs from the positive in one point
-    and is meant to be this near.
+    and is meant to be this near. Every mined one gets a verdict, and is held against the
+    positive that it was proposed against; `select_from_pool` has all rules and references and
+    writes only of what is removed.
 
     Args:
         negatives: Rows with `NEGATIVE_SCHEMA`, any number of them; mined ones need a
@@ -72,9 +75,8 @@ def false_negative_verdicts(
     mined = mined.filter(pc.is_valid(mined["doc_id"]))
     similarity = _query_similarities(mined)
     positive = _positive_similarities(mined, positive_similarity)
-    drop = similarity > positive - (1 - percentage) * np.abs(positive)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = 1 - (positive - similarity) / np.abs(positive)
+    drop = above_share(similarity, positive, percentage)
+    share = share_of_positive(similarity, positive)
     reason = f"nearer to the query than {percentage:.0%} of its positive"
     count = mined.num_rows
     columns = {

@@ -1,76 +1,39 @@
-"""Running the filters: from negatives to verdicts, and from verdicts to the yield."""
+"""Running the gates: from synthetic negatives to verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from syneg.datasets.dataset import RetrievalDataset, join_title
-from syneg.filters.context import Context, with_contexts
-from syneg.filters.duplicates import find_duplicates
+from syneg.datasets.dataset import RetrievalDataset
+from syneg.filters.context import Contexts
 from syneg.filters.false_negatives import false_negative_verdicts
-from syneg.filters.gates import (
-    Finding,
-    check_copy,
-    check_format,
-    check_length,
-    check_repetition,
-    check_self_check,
-)
+from syneg.filters.gates import Finding
 from syneg.filters.options import GATES, GateName, GateOptions
-from syneg.filters.telltale import check_telltale, ordinary_phrases
-from syneg.negatives.pool import standing_decisions
-from syneg.negatives.record import Negative, from_table
-from syneg.negatives.verdict import Decision, Verdict, now, verdicts_to_table
+from syneg.filters.set_gates import hardness_verdicts, one_array, set_verdicts, with_text
+from syneg.filters.text_gates import TEXT_GATES, Subject, TextGates
+from syneg.filters.verdict_rows import WITHDRAWN, KnownVerdicts, verdict_rows
+from syneg.filters.yields import Acceptance, GateYield, acceptance, gate_yield
+from syneg.negatives.verdict import VERDICT_SCHEMA, now
 
-__all__ = ["GateYield", "acceptance", "false_negative_verdicts", "gate_yield", "judge_synthetic"]
+__all__ = [
+    "Acceptance",
+    "GateYield",
+    "acceptance",
+    "false_negative_verdicts",
+    "gate_yield",
+    "judge_synthetic",
+]
 
-
-@dataclass(frozen=True, slots=True)
-class GateYield:
-    """What one filter cost.
-
-    Attributes:
-        gate: Name of the filter.
-        judged: Negatives that it judged.
-        dropped: Negatives that it would drop.
-        dropped_first: Negatives that it dropped and no filter before it did; these add up
-            to all that filters dropped.
-    """
-
-    gate: str
-    judged: int
-    dropped: int
-    dropped_first: int
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """How many negatives stand after all verdicts.
-
-    Attributes:
-        proposed: Different negatives.
-        accepted: Those that stand; one that nobody judged stands.
-    """
-
-    proposed: int
-    accepted: int
-
-    @property
-    def rate(self) -> float:
-        """Share of the proposed that stands, in [0, 1]; 0 when none was proposed."""
-        return self.accepted / self.proposed if self.proposed else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """What is known of all texts at once."""
-
-    duplicates: Mapping[str, Finding]
-    ordinary: frozenset[str]
+_BATCH = 4_096
+_COLUMNS = [
+    "negative_id", "query_id", "positive_id", "title", "text", "problem", "check",
+    "query_similarity",
+]  # fmt: skip
 
 
 def judge_synthetic(
@@ -79,148 +42,141 @@ def judge_synthetic(
     options: GateOptions | None = None,
     *,
     split: str = "train",
+    mined: pa.Table | None = None,
+    positive_similarity: Mapping[tuple[str, str], float] | None = None,
+    known: pa.Table | None = None,
 ) -> pa.Table:
     """Put every synthetic negative through the gates.
 
     All gates judge each negative, whatever the others found, so that the report can tell
-    what each of them costs; only what has no text is judged by "format" alone. Mined
-    negatives (those with a doc_id) are passed over. Give all synthetic negatives of the pool
-    at once: "duplicate" compares them with each other.
+    what each of them costs; only what has no text is judged by "format" alone. Give all
+    synthetic negatives of the pool at once: "duplicate" and "near-duplicate" compare them
+    with each other.
 
     Args:
-        negatives: Rows with `NEGATIVE_SCHEMA`.
+        negatives: Rows with `NEGATIVE_SCHEMA`; those with a doc_id, which are mined, are not
+            judged.
         dataset: The data set that they were written for.
         options: Thresholds, and which gates run.
         split: Split whose judgements say which documents must not be copied.
+        mined: The mined negatives of the same queries, for "corpus-copy" and "hardness";
+            None takes those among `negatives`.
+        positive_similarity: Similarity of query and positive under the starting model, by
+            (query_id, positive_id), for "hardness"; pairs may be missing.
+        known: Earlier verdicts, rows with `VERDICT_SCHEMA`. A gate passes over what it has
+            judged with the same settings and the same texts.
 
     Returns:
-        Rows with `VERDICT_SCHEMA`, one per negative and gate, sorted by query.
+        Rows with `VERDICT_SCHEMA`, first the gates' rows of `known`, untouched, then the new
+        ones, by gate, query and id. A gate that has verdicts in `known` but does not run any
+        more takes them back with a row that keeps the negative.
 
     Raises:
-        InputError: A query, positive or split is not in the data set.
-    """
-    options = options or GateOptions()
-    synthetic = from_table(negatives.filter(pc.is_null(negatives["doc_id"])))
-    unique = {one.negative_id: one for one in synthetic}
-    gates = [gate for gate in GATES if gate == "format" or gate in options.gates]
-    fingerprints = {gate: options.fingerprint(gate) for gate in gates}
-    texts = {key: one.text for key, one in unique.items() if one.text is not None}
-    pool = _Pool(
-        find_duplicates(texts, dataset.corpus) if "duplicate" in gates else {},
-        ordinary_phrases(dataset, options) if "telltale" in gates else frozenset(),
-    )
-    time = now()
-    verdicts = []
-    for one, context in with_contexts(unique.values(), dataset, split, options.copy_words):
-        for gate in gates:
-            finding = _finding(gate, one, context, pool, options)
-            verdicts.append(
-                Verdict(
-                    negative_id=one.negative_id,
-                    filter=gate,
-                    fingerprint=fingerprints[gate],
-                    decision=Decision.DROP if finding.drop else Decision.KEEP,
-                    score=finding.score,
-                    reason=finding.reason,
-                    time=time,
-                )
-            )
-            if gate == "format" and finding.drop:
-                break
-    return verdicts_to_table(verdicts)
-
-
-def _finding(
-    gate: GateName,
-    one: Negative,
-    context: Context,
-    pool: _Pool,
-    options: GateOptions,
-) -> Finding:
-    text = one.text or ""
-    match gate:
-        case "format":
-            return check_format(one.text, one.problem)
-        case "length":
-            whole = join_title(one.title, text)
-            return check_length(whole, context.relevant[one.positive_id], options)
-        case "copy":
-            return check_copy(text, context.query, context.relevant_runs, options)
-        case "repetition":
-            return check_repetition(text, options)
-        case "telltale":
-            surroundings = [context.query, *context.relevant.values()]
-            return check_telltale(
-                f"{one.title or ''}\n{text}", surroundings, options, pool.ordinary
-            )
-        case "duplicate":
-            return pool.duplicates[one.negative_id]
-        case "self-check":
-            return check_self_check(one.check)
-
-
-def gate_yield(negatives: pa.Table, verdicts: pa.Table) -> list[GateYield]:
-    """Count what each filter dropped, in the order in which failures are attributed.
-
-    The order is that of `GATES`, then other filters as they appear. Verdicts of persons are
-    not counted here; they do count in `acceptance`.
-
-    Args:
-        negatives: Rows with `NEGATIVE_SCHEMA`; verdicts on others are passed over.
-        verdicts: Rows with `VERDICT_SCHEMA`; of several by one filter the latest counts.
+        InputError: A query, document or split is not in the data set.
 
     Example:
-        >>> from syneg.negatives.record import to_table
+        >>> from syneg.negatives.record import Negative, to_table
         >>> data = RetrievalDataset.from_rows(
         ...     "tiny", corpus=[("p", "", "Air scatters blue light.")],
         ...     queries=[("q", "why is the sky blue")], qrels={"train": [("q", "p", 1)]})
         >>> pool = to_table([Negative(negative_id="a", query_id="q", positive_id="p",
-        ...                           source="llm", problem="cut off")])
-        >>> gate_yield(pool, judge_synthetic(pool, data))
-        [GateYield(gate='format', judged=1, dropped=1, dropped_first=1)]
+        ...                           source="llm", text="Air scatters blue light!")])
+        >>> verdicts = judge_synthetic(pool, data)
+        >>> verdicts.filter(pc.equal(verdicts["decision"], "drop"))["filter"].to_pylist()
+        ['copy', 'duplicate']
+        >>> judge_synthetic(pool, data, known=verdicts).equals(verdicts)
+        True
     """
-    decisions = _latest(negatives, verdicts)
-    appeared = dict.fromkeys(name for _, name in decisions)
-    order: list[str] = [gate for gate in GATES if gate in appeared]
-    order += [name for name in appeared if name not in GATES]
-    gone: set[str] = set()
-    yields = []
-    for name in order:
-        judged = {key: drop for (key, gate), drop in decisions.items() if gate == name}
-        dropped = {key for key, drop in judged.items() if drop}
-        yields.append(GateYield(name, len(judged), len(dropped), len(dropped - gone)))
-        gone |= dropped
-    return yields
+    options = options or GateOptions()
+    written = _written(negatives)
+    if mined is None:
+        mined = negatives.filter(pc.is_valid(negatives["doc_id"]))
+    ids = one_array(written["negative_id"])
+    before = KnownVerdicts(VERDICT_SCHEMA.empty_table() if known is None else known, GATES, ids)
+    gates = [gate for gate in GATES if gate == "format" or gate in options.gates]
+    places = with_text(written)
+    time = now()
+    new = [
+        *_text_verdicts(written, mined, dataset, options, split, gates, before, time),
+        *set_verdicts(written, places, dataset, options, gates, before, time),
+    ]
+    if "hardness" in gates:
+        similarity = positive_similarity or {}
+        new.append(hardness_verdicts(written, places, mined, similarity, options, before, time))
+    new += [_taken_back(gate, ids, before, time) for gate in GATES if gate not in gates]
+    # The sort is stable, and each gate's rows are in the order of the pool.
+    added = pa.concat_tables([VERDICT_SCHEMA.empty_table(), *new])
+    places = pc.index_in(added["filter"], value_set=pa.array(GATES))
+    added = added.take(pc.sort_indices(places))
+    return pa.concat_tables([before.rows.cast(VERDICT_SCHEMA), added]).combine_chunks()
 
 
-def acceptance(negatives: pa.Table, verdicts: pa.Table) -> Acceptance:
-    """Count the negatives that stand after all verdicts, those of persons included.
-
-    Args:
-        negatives: Rows with `NEGATIVE_SCHEMA`.
-        verdicts: Rows with `VERDICT_SCHEMA`.
-
-    Example:
-        >>> from syneg.negatives.record import to_table
-        >>> from syneg.negatives.verdict import VERDICT_SCHEMA
-        >>> pool = to_table([Negative(negative_id="a", query_id="q", positive_id="p",
-        ...                           source="llm", text="Fog is grey.")])
-        >>> acceptance(pool, VERDICT_SCHEMA.empty_table()).rate
-        1.0
-    """
-    standing = standing_decisions(verdicts)
-    ids = set(negatives["negative_id"].to_pylist())
-    accepted = sum(standing.get(one, Decision.KEEP) is Decision.KEEP for one in ids)
-    return Acceptance(proposed=len(ids), accepted=accepted)
+def _written(negatives: pa.Table) -> pa.Table:
+    """Return what gates read of the synthetic negatives, each once, sorted by query and id."""
+    written = negatives.filter(pc.is_null(negatives["doc_id"])).select(_COLUMNS)
+    # Rows in another order are copied, and more than 2 GB of text need the large type.
+    large = [
+        pa.field(one.name, pa.large_string() if one.type == pa.string() else one.type)
+        for one in written.schema
+    ]
+    written = written.cast(pa.schema(large))
+    rows = pa.array(np.arange(written.num_rows))
+    first = pa.table({"id": written["negative_id"], "row": rows}).group_by("id")
+    written = written.take(first.aggregate([("row", "min")])["row_min"])
+    return written.sort_by([("query_id", "ascending"), ("negative_id", "ascending")])
 
 
-def _latest(negatives: pa.Table, verdicts: pa.Table) -> dict[tuple[str, str], bool]:
-    by_filter = verdicts.filter(pc.is_null(verdicts["reviewer"]))
-    asked = negatives["negative_id"].combine_chunks()
-    by_filter = by_filter.filter(pc.is_in(by_filter["negative_id"], value_set=asked))
-    names = ("negative_id", "filter", "decision", "time")
-    rows = list(zip(*(by_filter[name].to_pylist() for name in names), strict=True))
-    # The sort is stable: at equal times the later row counts, as in `standing_decisions`.
-    rows.sort(key=lambda row: row[3])
-    taken_out = (Decision.DROP, Decision.RELABEL)
-    return {(key, name): decision in taken_out for key, name, decision, _ in rows}
+def _text_verdicts(
+    written: pa.Table,
+    mined: pa.Table,
+    dataset: RetrievalDataset,
+    options: GateOptions,
+    split: str,
+    gates: Sequence[GateName],
+    before: KnownVerdicts,
+    time: datetime,
+) -> Iterator[pa.Table]:
+    """Yield the verdicts of the gates that judge one text at a time."""
+    chosen = [gate for gate in TEXT_GATES if gate in gates]
+    if not written.num_rows:
+        return
+    most = options.corpus_copy_candidates if "corpus-copy" in gates else 0
+    contexts = Contexts(
+        written, dataset, split, copy_words=options.copy_words, mined=mined, most_candidates=most
+    )
+    judge = TextGates(dataset, options, chosen)
+    columns = ["negative_id", "positive_id", "title", "text", "problem", "check"]
+    for start in range(0, written.num_rows, _BATCH):
+        part = written.slice(start, _BATCH)
+        latest = {gate: before.latest("fingerprint", gate, start, part.num_rows) for gate in chosen}
+        new: dict[GateName, list[tuple[str, str, Finding]]] = {gate: [] for gate in chosen}
+        surroundings = contexts.of(part["query_id"].to_pylist())
+        rows = zip(part.select(columns).to_pylist(), surroundings, strict=True)
+        # One text after the other, so that what was worked out for it can be forgotten.
+        for place, (row, context) in enumerate(rows):
+            one = Subject(**row, context=context)
+            for gate in chosen if not one.format.drop else chosen[:1]:
+                fingerprint = judge.fingerprint(gate, one)
+                if fingerprint != latest[gate][place]:
+                    new[gate].append((one.negative_id, fingerprint, judge.finding(gate, one)))
+        for gate, found in new.items():
+            yield verdict_rows(gate, *_columns(found), time)
+
+
+def _columns(
+    found: Sequence[tuple[str, str, Finding]],
+) -> tuple[list[str], list[str], list[Finding]]:
+    ids, fingerprints, findings = zip(*found, strict=True) if found else ((), (), ())
+    return list(ids), list(fingerprints), list(findings)
+
+
+def _taken_back(gate: GateName, ids: pa.Array, before: KnownVerdicts, time: datetime) -> pa.Table:
+    """Return a row for each verdict of a gate that does not run any more."""
+    latest = before.latest("fingerprint", gate)
+    names = [
+        name
+        for name, last in zip(ids.to_pylist(), latest, strict=True)
+        if last not in (None, WITHDRAWN)
+    ]
+    finding = Finding(False, None, "this gate does not run any more")
+    return verdict_rows(gate, names, [WITHDRAWN] * len(names), [finding] * len(names), time)

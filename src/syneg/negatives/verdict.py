@@ -44,7 +44,9 @@ class Verdict:
     Attributes:
         negative_id: The negative that is judged.
         filter: Name of the filter, for example "copy"; "review" for a person.
-        fingerprint: Hash of the filter's settings, so that old verdicts can be told apart.
+        fingerprint: Hash of the filter's settings, so that old verdicts can be told apart. The
+            gates for synthetic negatives append a hyphen and the hash of what they judged, so
+            that they need not judge it again.
         decision: What follows.
         score: The measured value behind the decision, if there is one.
         reason: One clause for a person to read.
