@@ -2,50 +2,67 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from syneg.encoders.encoder import Encoder, Vectors
-from syneg.files import file_hash, read_json, replacing, write_json
+from syneg.encoders.batches import Numbers
+from syneg.encoders.contract import Encoder, Flags, NotFiniteError, NotingEncoder, Vectors
+from syneg.encoders.devices import LockedTask, work_on_each
+from syneg.encoders.shards import KnownTexts, Shard, digest_texts, whole_shards
+from syneg.errors import InputError
+from syneg.files import read_json, write_json
 from syneg.progress import Progress, Task
 
 SHARD_ROWS = 1024
 _PIECE_ROWS = 128
+_ROWS_MAPPED = 65_536
 
 
 @dataclass(frozen=True)
 class VectorStore:
-    """The vectors of a corpus in shards of `SHARD_ROWS` rows, in corpus order.
+    """The vectors of a corpus in .npy files, in corpus order.
 
     Attributes:
-        folder: Where the shards lie, `00000.npy` and so on.
+        folder: Where they lie.
         rows: How many vectors there are.
         too_long: How many of the texts have more tokens than the model reads.
+        files: The files, in corpus order.
+        starts: The first row of each file.
     """
 
     folder: Path
     rows: int
     too_long: int
+    files: tuple[Path, ...] = ()
+    starts: tuple[int, ...] = ()
+
+    @cached_property
+    def dimensions(self) -> int:
+        """How many numbers a vector has; 0 if there are no vectors."""
+        return int(_mapped(self.files[0]).shape[1]) if self.files else 0
 
     def blocks(self) -> Iterator[tuple[int, Vectors]]:
-        """Yield (first row, vectors) of every shard, memory-mapped."""
-        for start in range(0, self.rows, SHARD_ROWS):
-            yield start, np.load(_shard(self.folder, start), mmap_mode="r", allow_pickle=False)
+        """Yield (first row, vectors) of every file, memory-mapped, large files in pieces."""
+        for start, path in zip(self.starts, self.files, strict=True):
+            for first in range(0, len(_mapped(path)), _ROWS_MAPPED):
+                # Mapped anew each time: pages that were read count as memory while they are.
+                yield start + first, _mapped(path)[first : first + _ROWS_MAPPED]
 
-    def take(self, rows: Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]]) -> Vectors:
+    def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Vectors:
         """Return the vectors of the given rows, in their order, shape (n, dimensions)."""
         wanted = np.asarray(rows, dtype=np.int64)
-        result: Vectors | None = None
-        for start, block in self.blocks():
-            inside = (wanted >= start) & (wanted < start + len(block))
-            if result is None:
-                result = np.zeros((len(wanted), block.shape[1]), np.float32)
-            result[inside] = block[wanted[inside] - start]
-        return np.zeros((0, 0), np.float32) if result is None else result
+        result = np.zeros((len(wanted), self.dimensions), np.float32)
+        numbers = np.searchsorted(np.array(self.starts, np.int64), wanted, side="right") - 1
+        for number in np.unique(numbers[wanted >= 0]):
+            inside = (numbers == number) & (wanted >= 0)
+            block = _mapped(self.files[int(number)])
+            result[inside] = block[wanted[inside] - self.starts[int(number)]]
+        return result
 
 
 def encode_corpus(
@@ -54,30 +71,54 @@ def encode_corpus(
     rows: int,
     folder: Path,
     progress: Progress,
+    *,
+    name: str | None = None,
+    id_of: Callable[[int], str] | None = None,
 ) -> VectorStore:
     """Encode `rows` documents into `folder`, going on where an earlier process stopped.
 
-    A shard counts as done when its side file names the hash of its bytes; a truncated one is
-    encoded again.
+    Shards are named by the texts they hold, so that corpora share what they have in common:
+    of a corpus that grew, only texts that the folder has no vector of are encoded. A shard
+    counts when its side file names the hashes of its bytes; a damaged one is made again. A
+    text's vector may differ in the last bits with the texts it was encoded among. Shards that
+    no corpus needs any more stay where they are; the folder may be deleted at any time.
 
     Args:
-        encoder: The model; the caller names the folder by its fingerprint and the corpus's.
-        texts_of: Gives the texts of corpus rows.
+        encoder: The model; the caller names the folder by its fingerprint. An `EncoderGroup`
+            encodes one shard on each of its devices at a time.
+        texts_of: Gives the texts of corpus rows; called from several threads for a group.
         rows: Number of documents.
-        folder: Where the shards go.
+        folder: Where the shards go; safe to be used by several processes.
         progress: Shows the rows done.
+        name: A hash of the corpus; with it the next call need not read the texts to know
+            which shards they are in.
+        id_of: Gives the id of a corpus row, for errors.
+
+    Raises:
+        InputError: The model gives a vector that is not finite; the document is named.
     """
-    starts = range(0, rows, SHARD_ROWS)
-    missing = [start for start in starts if not _is_whole(folder, start)]
-    finished = rows - sum(min(SHARD_ROWS, rows - start) for start in missing)
-    with progress.task("encode documents", total=rows, done=finished) as task:
-        for start in missing:
-            numbers = range(start, min(start + SHARD_ROWS, rows))
-            texts = texts_of(numbers)
-            vectors = encode_in_pieces(encoder, texts, task)
-            _write_shard(folder, start, vectors, encoder.count_too_long(texts))
-    too_long = sum(int(read_json(_side(folder, start))["too_long"]) for start in starts)
-    return VectorStore(folder, rows, too_long)
+    work = _Work(folder, texts_of, id_of or str, rows)
+    shards = work.shards(name)
+    whole = {shard.name for shard in set(shards) if shard.is_whole()}
+    # Shards of the same texts, as of a corpus of blank documents, are one.
+    wanted = {shard.name: number for number, shard in enumerate(shards)}
+    missing = [number for one, number in wanted.items() if one not in whole]
+    finished = rows - sum(len(work.numbers(number)) for number in missing)
+    if missing:
+        work.known = KnownTexts(whole_shards(folder))
+    with progress.task("encode documents", total=rows, done=finished) as shown:
+        task = LockedTask(shown)
+        work_on_each(encoder, missing, lambda one, number: work.encode(one, number, task))
+    facts = [shard.facts() for shard in shards]
+    if name is not None and not work.listed:
+        work.remember(name, shards)
+    return VectorStore(
+        folder,
+        rows,
+        sum(int(one["too_long"]) for one in facts),
+        tuple(shard.vectors_file for shard in shards),
+        tuple(range(0, rows, SHARD_ROWS)),
+    )
 
 
 def encode_in_pieces(encoder: Encoder, texts: Sequence[str], task: Task) -> Vectors:
@@ -91,42 +132,100 @@ def encode_in_pieces(encoder: Encoder, texts: Sequence[str], task: Task) -> Vect
     Returns:
         One row per text, in the order given, shape (n, dimensions).
     """
-    # The longest come first, so that the texts of a batch are alike in length.
-    order = np.array(sorted(range(len(texts)), key=lambda number: -len(texts[number])))
+    return _encode_noting_length(encoder, texts, task)[0]
+
+
+def _encode_noting_length(
+    encoder: Encoder, texts: Sequence[str], task: Task
+) -> tuple[Vectors, Flags]:
+    if isinstance(encoder, NotingEncoder):
+        return encoder.encode_noting_length(texts, task.advance)
     parts = []
-    for piece in np.array_split(order, max(1, len(order) // _PIECE_ROWS)):
-        parts.append(encoder.encode_documents([texts[number] for number in piece]))
+    for start in range(0, len(texts), _PIECE_ROWS):
+        piece = texts[start : start + _PIECE_ROWS]
+        parts.append(encoder.encode_documents(piece))
         task.advance(len(piece))
-    encoded = np.concatenate(parts)
-    vectors = np.empty_like(encoded)
-    vectors[order] = encoded
-    return vectors
+    too_long = np.array([encoder.count_too_long([text]) > 0 for text in texts], dtype=bool)
+    return np.concatenate(parts), too_long
 
 
-def _shard(folder: Path, start: int) -> Path:
-    return folder / f"{start // SHARD_ROWS:05d}.npy"
+@dataclass
+class _Work:
+    """The encoding of one corpus into one folder."""
+
+    folder: Path
+    texts_of: Callable[[Sequence[int]], list[str]]
+    id_of: Callable[[int], str]
+    rows: int
+    known: KnownTexts = field(default_factory=lambda: KnownTexts([]))
+    listed: bool = False
+
+    def numbers(self, shard: int) -> range:
+        """Return the corpus rows of a shard."""
+        return range(shard * SHARD_ROWS, min((shard + 1) * SHARD_ROWS, self.rows))
+
+    def shards(self, name: str | None) -> list[Shard]:
+        """Return the shards of the corpus, in order, whether they are there or not."""
+        try:
+            listed = {} if name is None else read_json(self._list_file(name))
+            if listed.get("shard_rows") == SHARD_ROWS and listed.get("rows") == self.rows:
+                self.listed = True
+                return [Shard(self.folder, str(one)) for one in listed["shards"]]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            pass  # There is no list, or it is damaged: the texts say what would be in it.
+        starts = range(len(range(0, self.rows, SHARD_ROWS)))
+        return [Shard.of(self.folder, digest_texts(self._texts(one))) for one in starts]
+
+    def remember(self, name: str, shards: Sequence[Shard]) -> None:
+        """Write down which shards a corpus is in."""
+        listed = {
+            "rows": self.rows,
+            "shard_rows": SHARD_ROWS,
+            "shards": [shard.name for shard in shards],
+        }
+        write_json(self._list_file(name), listed)
+
+    def encode(self, encoder: Encoder, number: int, task: Task) -> None:
+        """Encode the texts of a shard that have no vector yet, and write the shard."""
+        texts = self._texts(number)
+        digests = digest_texts(texts)
+        places = self.known.find(digests)
+        new, old = np.flatnonzero(places < 0), np.flatnonzero(places >= 0)
+        too_long = np.zeros(len(texts), dtype=bool)
+        kept, too_long[old] = self.known.take(places[old])
+        task.advance(len(old))
+        vectors = kept
+        if len(new):
+            encoded, too_long[new] = self._encode(
+                encoder, number, [texts[one] for one in new], new, task
+            )
+            vectors = np.empty((len(texts), encoded.shape[1]), np.float32)
+            vectors[new] = encoded
+            if len(old):
+                vectors[old] = kept
+        Shard.of(self.folder, digests).write(vectors, digests, too_long)
+
+    def _encode(
+        self, encoder: Encoder, number: int, texts: list[str], places: Numbers, task: Task
+    ) -> tuple[Vectors, Flags]:
+        try:
+            return _encode_noting_length(encoder, texts, task)
+        except NotFiniteError as error:
+            row = self.numbers(number)[int(places[error.places[0]])]
+            raise InputError(
+                "the model gives an embedding that is not finite numbers for this document",
+                field="document",
+                value=self.id_of(row),
+                remedy="use float32 or another checkpoint, or take the document out",
+            ) from error
+
+    def _texts(self, number: int) -> list[str]:
+        return self.texts_of(self.numbers(number))
+
+    def _list_file(self, name: str) -> Path:
+        return self.folder / "corpora" / f"{name}.json"
 
 
-def _side(folder: Path, start: int) -> Path:
-    return _shard(folder, start).with_suffix(".json")
-
-
-def _write_shard(folder: Path, start: int, vectors: Vectors, too_long: int) -> None:
-    # NumPy tells of a full disk in words of its own when it writes to a file itself.
-    content = io.BytesIO()
-    np.save(content, vectors, allow_pickle=False)
-    with replacing(_shard(folder, start)) as temporary:
-        temporary.write_bytes(content.getvalue())
-    digest = file_hash(_shard(folder, start))
-    write_json(_side(folder, start), {"sha256": digest, "too_long": too_long})
-
-
-def _is_whole(folder: Path, start: int) -> bool:
-    side, shard = _side(folder, start), _shard(folder, start)
-    if not side.is_file() or not shard.is_file():
-        return False
-    try:
-        expected = read_json(side)["sha256"]
-    except (ValueError, KeyError, TypeError):
-        return False
-    return bool(expected == file_hash(shard))
+def _mapped(path: Path) -> Vectors:
+    found: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    return found

@@ -32,18 +32,27 @@ _SPACES = re.compile(r"\s")
 def corpus_vectors(
     dataset: RetrievalDataset, corpus_hash: str, encoder: Encoder, folder: Path, progress: Progress
 ) -> VectorStore:
-    """Encode the corpus once; the folder is named by the corpus and the encoder.
+    """Encode the corpus once; of one that grew, only the texts that are new.
 
     Args:
         dataset: Whose corpus is encoded.
         corpus_hash: The data set's fingerprint, computed once by the caller.
-        encoder: The model.
-        folder: Parent of the store.
+        encoder: The model, or an `EncoderGroup` for several devices.
+        folder: Parent of the stores, each of which is named by its encoder's fingerprint.
         progress: Shows the documents done.
+
+    Raises:
+        InputError: The model gives a vector that is not finite; the document is named.
     """
-    place = folder / f"{corpus_hash}-{encoder.fingerprint}"
-    rows = dataset.corpus.num_rows
-    return encode_corpus(encoder, dataset.document_texts, rows, place, progress)
+    return encode_corpus(
+        encoder,
+        dataset.document_texts,
+        dataset.corpus.num_rows,
+        folder / encoder.fingerprint,
+        progress,
+        name=corpus_hash,
+        id_of=lambda row: dataset.document_ids([row])[0],
+    )
 
 
 def retrieve(
