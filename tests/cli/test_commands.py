@@ -31,7 +31,10 @@ def test_importing_syneg_loads_no_heavy_package() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["run", "demo", "evaluate", *STAGES])
+OTHERS = ["run", "demo", "evaluate", "study", "chunk", "queries", "rewrite"]
+
+
+@pytest.mark.parametrize("command", [*OTHERS, *STAGES])
 def test_every_command_has_an_example(syneg, command: str) -> None:
     ended = syneg(command, "--help")
     assert ended.code == 0

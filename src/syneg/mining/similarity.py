@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pyarrow as pa
 from syneg.datasets.dataset import RetrievalDataset, join_title
 from syneg.encoders.encoder import Encoder, Vectors
 from syneg.encoders.store import VectorStore
+from syneg.mining.candidates import Candidates, Integers, Positives
 
 # Bounds the memory: 65,536 rows of 384 numbers are 100 MB, and three such blocks are held.
 _ROWS_AT_ONCE = 65_536
@@ -60,6 +63,52 @@ def positive_similarities(
     values = np.einsum("ij,ij->i", queries, documents)
     names = zip(table["query_id"].to_pylist(), table["positive_id"].to_pylist(), strict=True)
     return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def compare_candidates(
+    candidates: Candidates,
+    positives: Positives,
+    dataset: RetrievalDataset,
+    encoder: Encoder,
+    vectors: VectorStore,
+) -> tuple[Candidates, Positives]:
+    """Return candidates and positives with their similarities to the queries.
+
+    Candidates that have similarities already (a dense source's are its scores) keep them.
+
+    Args:
+        candidates: What was found.
+        positives: Of the same queries.
+        dataset: Queries and corpus.
+        encoder: The model.
+        vectors: Its vectors of the corpus.
+    """
+    queries = encoder.encode_queries(dataset.query_texts(candidates.query_ids))
+    known = _products(queries, positives.owners, positives.documents, vectors)
+    if candidates.similarities is None:
+        found = _products(queries, candidates.owners, candidates.documents, vectors)
+        candidates = replace(candidates, similarities=found)
+    return candidates, replace(positives, similarities=known)
+
+
+def compare_positives(
+    positives: Positives, dataset: RetrievalDataset, encoder: Encoder, vectors: VectorStore
+) -> Positives:
+    """Return positives with their similarities to the queries; see `compare_candidates`."""
+    queries = encoder.encode_queries(dataset.query_texts(positives.query_ids))
+    known = _products(queries, positives.owners, positives.documents, vectors)
+    return replace(positives, similarities=known)
+
+
+def _products(
+    queries: Vectors, owners: Integers, documents: Integers, vectors: VectorStore
+) -> Vectors:
+    result = np.empty(len(owners), np.float32)
+    for start in range(0, len(owners), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        taken = vectors.take(documents[rows])
+        result[rows] = np.einsum("ij,ij->i", queries[owners[rows]], taken)
+    return result
 
 
 def _negative_vectors(

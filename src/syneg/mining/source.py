@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from syneg.datasets.dataset import RetrievalDataset
+from syneg.errors import InputError
+from syneg.mining.candidates import Candidates, Positives
+from syneg.mining.exclusions import NEAR_DUPLICATE, exclude_by_text, exclude_known
 from syneg.negatives.record import NEGATIVE_SCHEMA, negative_identity
 
 
@@ -28,113 +31,197 @@ class NegativeSource(Protocol):
         ...  # pragma: no cover
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """What a search found for queries, before anything is left out.
+class RetrievedSource(ABC):
+    """A source whose negatives are documents of the corpus.
 
     Attributes:
-        query_ids: The queries.
-        rows: Corpus rows, shape (queries, depth), best first; -1 where there is none.
-        scores: The source's scores, same shape.
+        name: What is written in the `source` field of its records.
+        depth: Most candidates per query, known positives and blank documents not counted.
+        searches: Whether a deeper search costs more; not where all there is to find is read.
     """
 
-    query_ids: list[str]
-    rows: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float32]
+    name: str
+    depth: int
+    searches: bool = True
+
+    @abstractmethod
+    def search(
+        self, dataset: RetrievalDataset, split: str, query_ids: Sequence[str], depth: int
+    ) -> Candidates:
+        """Return up to `depth` documents for each query, nothing left out, best first."""
+
+    @property
+    def identity(self) -> list[Any]:
+        """What, beside data set and depth, decides what it finds: for the names of caches."""
+        return [self.name]
+
+    def candidates(
+        self,
+        dataset: RetrievalDataset,
+        positives: Positives,
+        split: str,
+        *,
+        near_duplicate: float | None = NEAR_DUPLICATE,
+    ) -> Candidates:
+        """Search, and mark what can be no negative.
+
+        Args:
+            dataset: Queries, judgements and corpus.
+            positives: The queries with their positives, from `split_positives`.
+            split: Their split.
+            near_duplicate: See `exclude_by_text`.
+
+        Raises:
+            InputError: The corpus holds no document.
+        """
+        if not dataset.corpus.num_rows:
+            raise InputError(
+                f"the corpus of '{dataset.name}' holds no document",
+                field="corpus",
+                remedy="name a data set with documents",
+            )
+        found = exclude_known(self._deep_enough(dataset, positives, split), positives, dataset)
+        return exclude_by_text(
+            within_depth(found, self.depth), positives, dataset, near_duplicate=near_duplicate
+        )
+
+    def propose(self, dataset: RetrievalDataset, split: str) -> pa.Table:
+        """Return up to `depth` documents for each query that has a positive."""
+        positives = split_positives(dataset, split)
+        return to_proposals(dataset, self.candidates(dataset, positives, split), positives)
+
+    def _deep_enough(
+        self, dataset: RetrievalDataset, positives: Positives, split: str
+    ) -> Candidates:
+        """Search so deep that `depth` are left when all positives are taken out.
+
+        The few queries with more positives than that are searched for apart, so that they do
+        not make the search deeper for all.
+        """
+        many = (positives.counts > self.depth) & self.searches
+        groups = [np.flatnonzero(group) for group in (~many, many)]
+        parts, owners = [], []
+        for group in groups:
+            if not len(group):
+                continue
+            depth = self.depth + int(positives.counts[group].max()) + 1
+            ids = [positives.query_ids[place] for place in group.tolist()]
+            part = self.search(dataset, split, ids, min(dataset.corpus.num_rows, depth))
+            parts.append(part)
+            owners.append(group[part.owners])
+        if len(parts) == 1:
+            return replace(parts[0], query_ids=positives.query_ids)
+        return _put_together(positives.query_ids, parts, owners)
 
 
-def known_positives(dataset: RetrievalDataset, split: str) -> dict[str, list[str]]:
+def split_positives(dataset: RetrievalDataset, split: str) -> Positives:
     """Return the positives of each query of a split, highest grade first.
 
     Judgements of other splits are not looked at: what is measured must not shape what is
     trained on.
+
+    Raises:
+        InputError: A positive is not in the corpus, or there is none.
+
+    Example:
+        >>> data = RetrievalDataset.from_rows(
+        ...     "tiny", corpus=[("d1", "", "Cats purr."), ("d2", "", "Cats sleep.")],
+        ...     queries=[("q", "cats")], qrels={"train": [("q", "d1", 1), ("q", "d2", 2)]})
+        >>> split_positives(data, "train").documents.tolist()
+        [1, 0]
     """
-    found: dict[str, list[str]] = {}
     table = dataset.positives(split)
-    order = np.argsort(-table["grade"].to_numpy(), kind="stable")
-    table = table.take(order)
-    for query_id, doc_id in zip(
-        table["query_id"].to_pylist(), table["doc_id"].to_pylist(), strict=True
-    ):
-        found.setdefault(query_id, []).append(doc_id)
-    return found
+    if not table.num_rows:
+        raise InputError(
+            f"no document is relevant to a query in the split '{split}' of '{dataset.name}'",
+            field="grade",
+            remedy="name another split, or judge some documents above 0",
+        )
+    encoded = table["query_id"].combine_chunks().dictionary_encode()
+    owners = encoded.indices.to_numpy().astype(np.int64)
+    documents = dataset.document_rows(table["doc_id"])
+    if (documents < 0).any():
+        unknown = table["doc_id"][int(np.flatnonzero(documents < 0)[0])].as_py()
+        raise InputError(
+            "the judged document is not in the corpus",
+            field="doc_id",
+            value=unknown,
+            remedy="add it, or read the data with --skip-unknown",
+        )
+    order = np.lexsort((-table["grade"].to_numpy(), owners))
+    counts = np.bincount(owners)
+    return Positives(
+        encoded.dictionary.to_pylist(),
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        documents[order],
+    )
 
 
-def propose_found(
-    dataset: RetrievalDataset,
-    split: str,
-    source: str,
-    depth: int,
-    search: Callable[[list[str], int], Candidates],
-) -> pa.Table:
-    """Search for the queries of a split and turn what is found into proposals.
-
-    Each query's negatives are proposed against its first positive: the highest grade, then
-    the order of the judgements.
-
-    Args:
-        dataset: Queries, judgements and corpus.
-        split: The split whose queries that have a positive are searched for.
-        source: Name of the source.
-        depth: Most proposals per query.
-        search: Finds, for query ids, so many documents each.
-    """
-    positives = known_positives(dataset, split)
-    references = {query_id: docs[0] for query_id, docs in positives.items()}
-    # Deep enough that `depth` are left when all positives and the query itself are taken out.
-    most = max((len(docs) for docs in positives.values()), default=0)
-    found = search(list(positives), min(dataset.corpus.num_rows, depth + most + 1))
-    return to_proposals(dataset, source, found, positives, references, depth)
+def within_depth(candidates: Candidates, depth: int) -> Candidates:
+    """Return each query's candidates up to the one that is the `depth`-th not excluded."""
+    kept = np.cumsum(candidates.excluded == 0, dtype=np.int64)
+    before = np.concatenate([[0], kept])[candidates.offsets[:-1]]
+    ended = kept - np.repeat(before, candidates.counts)
+    return candidates.taken((ended < depth) | ((ended == depth) & (candidates.excluded == 0)))
 
 
 def to_proposals(
-    dataset: RetrievalDataset,
-    source: str,
-    candidates: Candidates,
-    positives: Mapping[str, list[str]],
-    references: Mapping[str, str],
-    depth: int,
+    dataset: RetrievalDataset, candidates: Candidates, positives: Positives
 ) -> pa.Table:
-    """Turn a search's result into proposals: known positives and the query itself left out.
+    """Turn the candidates of one source that are not excluded into records of the pool.
+
+    A query's negatives are proposed against its first positive: the highest grade, then the
+    order of the judgements. They keep the rank that the source gave them.
 
     Args:
         dataset: Whose corpus the rows point into.
-        source: Name of the source.
-        candidates: What was found.
-        positives: Known positives by query.
-        references: The positive that each query's negatives are proposed against.
-        depth: Most proposals per query; they keep the rank that the search gave them.
+        candidates: Of one source.
+        positives: Of the same queries.
+
+    Returns:
+        Columns of `NEGATIVE_SCHEMA`.
     """
-    columns: dict[str, list[object]] = {
-        name: [] for name in ("negative_id", "query_id", "positive_id", "doc_id", "score", "rank")
+    found = candidates.taken(candidates.excluded == 0)
+    source = found.sources[0]
+    queries = pa.array(found.query_ids, pa.string()).take(pa.array(found.owners))
+    first = dataset.document_ids(positives.documents[positives.offsets[:-1]])
+    references = pa.array(first, pa.string()).take(pa.array(found.owners))
+    documents = dataset.document_ids(found.documents)
+    ids = [
+        negative_identity(query_id, positive_id, source, doc_id)
+        for query_id, positive_id, doc_id in zip(
+            queries.to_pylist(), references.to_pylist(), documents, strict=True
+        )
+    ]
+    columns = {
+        "negative_id": pa.array(ids, pa.string()),
+        "query_id": queries,
+        "positive_id": references,
+        "source": pa.repeat(source, len(found)),
+        "doc_id": pa.array(documents, pa.string()),
+        "score": pa.array(found.scores),
+        "rank": pa.array(found.ranks),
     }
-    for query_id, rows, scores in zip(
-        candidates.query_ids, candidates.rows, candidates.scores, strict=True
-    ):
-        found = np.flatnonzero(rows >= 0)
-        barred = {*positives[query_id], query_id}
-        ids = dataset.document_ids(rows[found])
-        allowed = [
-            place
-            for place in range(len(ids))
-            if ids[place] not in barred and int(rows[found[place]]) not in dataset.blank_rows
-        ][:depth]
-        reference = references[query_id]
-        for place in allowed:
-            doc_id = ids[place]
-            columns["negative_id"].append(negative_identity(query_id, reference, source, doc_id))
-            columns["query_id"].append(query_id)
-            columns["positive_id"].append(reference)
-            columns["doc_id"].append(doc_id)
-            columns["score"].append(float(scores[found[place]]))
-            columns["rank"].append(int(found[place]) + 1)
-    size = len(columns["doc_id"])
     arrays = [
-        pa.array(columns[field.name], field.type)
-        if field.name in columns
-        else pa.array([source] * size, field.type)
-        if field.name == "source"
-        else pa.nulls(size, field.type)
+        columns[field.name] if field.name in columns else pa.nulls(len(found), field.type)
         for field in NEGATIVE_SCHEMA
     ]
     return pa.Table.from_arrays(arrays, schema=NEGATIVE_SCHEMA)
+
+
+def _put_together(
+    query_ids: Sequence[str], parts: Sequence[Candidates], owners: Sequence[Any]
+) -> Candidates:
+    """Return the candidates of different queries as one; `owners` are places in `query_ids`."""
+    joined = Candidates.from_rows(
+        parts[0].sources[0],
+        query_ids,
+        np.concatenate(owners),
+        np.concatenate([one.documents for one in parts]),
+        np.concatenate([one.scores for one in parts]),
+        np.concatenate([one.ranks for one in parts]),
+    )
+    if any(one.similarities is None for one in parts):
+        return joined
+    # Where a source knows similarities, they are its scores.
+    return replace(joined, similarities=joined.scores)

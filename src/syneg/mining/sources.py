@@ -1,24 +1,33 @@
-"""The retrieved sources: chance, BM25 and a dense retriever."""
+"""The sources that search the corpus: chance, BM25, a dense retriever, and several fused."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.encoders.encoder import Encoder
 from syneg.encoders.search import exact_search
 from syneg.encoders.store import VectorStore
-from syneg.errors import MissingExtraError
-from syneg.mining.source import Candidates, propose_found
+from syneg.errors import InputError
+from syneg.mining.bm25 import BM25Index, check_language
+from syneg.mining.candidates import Candidates
+from syneg.mining.source import RetrievedSource
 from syneg.seeding import generator_for
 
+_SMALL = 4096
+_DRAWN_AT_ONCE = 64
 
-class RandomSource:
+
+class RandomSource(RetrievedSource):
     """Documents drawn by chance.
 
     Args:
-        depth: Negatives per query.
+        depth: Candidates per query.
         seed: Each query draws from a generator seeded by (seed, query id).
     """
 
@@ -28,98 +37,144 @@ class RandomSource:
         self.depth = depth
         self.seed = seed
 
-    def propose(self, dataset: RetrievalDataset, split: str) -> pa.Table:
-        """Return `depth` random documents for each query that has a positive."""
+    @property
+    def identity(self) -> list[Any]:
+        """The name and the seed."""
+        return [self.name, self.seed]
 
-        def draw(query_ids: list[str], depth: int) -> Candidates:
-            rows = np.full((len(query_ids), depth), -1, np.int64)
-            for number, query_id in enumerate(query_ids):
-                generator = generator_for(self.seed, "random", query_id)
-                rows[number] = generator.choice(dataset.corpus.num_rows, depth, replace=False)
-            return Candidates(query_ids, rows, np.zeros(rows.shape, np.float32))
+    def search(
+        self, dataset: RetrievalDataset, split: str, query_ids: Sequence[str], depth: int
+    ) -> Candidates:
+        """Draw `depth` different documents for each query."""
+        rows = np.empty((len(query_ids), depth), np.int64)
+        for number, query_id in enumerate(query_ids):
+            generator = generator_for(self.seed, "random", query_id)
+            rows[number] = _drawn(generator, dataset.corpus.num_rows, depth)
+        return Candidates.from_grid(self.name, query_ids, rows, np.zeros(rows.shape, np.float32))
 
-        return propose_found(dataset, split, self.name, self.depth, draw)
 
-
-class BM25Source:
-    """The documents that BM25 ranks highest (bm25s, Lucene's variant, English stemmer).
+class BM25Source(RetrievedSource):
+    """The documents that BM25 ranks highest; see `BM25Index`.
 
     Args:
-        depth: Negatives per query.
+        depth: Candidates per query.
+        language: Of the stemmer and the stop words.
     """
 
     name = "bm25"
 
-    def __init__(self, depth: int = 30) -> None:
+    def __init__(self, depth: int = 30, *, language: str = "english") -> None:
         self.depth = depth
+        self.language = check_language(language)
+        self._indexed: tuple[RetrievalDataset, BM25Index] | None = None
 
-    def propose(self, dataset: RetrievalDataset, split: str) -> pa.Table:
-        """Return the `depth` best non-positives for each query that has a positive.
+    @property
+    def identity(self) -> list[Any]:
+        """The name and the language."""
+        return [self.name, self.language]
 
-        Raises:
-            MissingExtraError: bm25s or PyStemmer is not installed.
-        """
-
-        def search(query_ids: list[str], depth: int) -> Candidates:
-            rows, scores = bm25_search(dataset, dataset.query_texts(query_ids), depth)
-            # A document that shares no word with the query was not found by BM25.
-            return Candidates(query_ids, np.where(scores > 0, rows, -1), scores)
-
-        return propose_found(dataset, split, self.name, self.depth, search)
+    def search(
+        self, dataset: RetrievalDataset, split: str, query_ids: Sequence[str], depth: int
+    ) -> Candidates:
+        """Return the best documents that share a word with each query."""
+        if self._indexed is None or self._indexed[0] is not dataset:
+            self._indexed = dataset, BM25Index(dataset, self.language)
+        rows, scores = self._indexed[1].search(dataset.query_texts(query_ids), depth)
+        return Candidates.from_grid(self.name, query_ids, rows, scores)
 
 
-class DenseSource:
+class DenseSource(RetrievedSource):
     """The documents nearest to the query under an encoder.
 
     Args:
         encoder: The model.
-        vectors: The corpus encoded by it.
-        depth: Negatives per query.
+        vectors: The corpus encoded by it, or what gives it when there is a search to do.
+        depth: Candidates per query.
     """
 
     name = "dense"
 
-    def __init__(self, encoder: Encoder, vectors: VectorStore, depth: int = 30) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        vectors: VectorStore | Callable[[], VectorStore],
+        depth: int = 30,
+    ) -> None:
         self.encoder = encoder
         self.vectors = vectors
         self.depth = depth
 
-    def propose(self, dataset: RetrievalDataset, split: str) -> pa.Table:
-        """Return the `depth` nearest non-positives for each query that has a positive."""
+    @property
+    def identity(self) -> list[Any]:
+        """The name and the model's fingerprint."""
+        return [self.name, self.encoder.fingerprint]
 
-        def search(query_ids: list[str], depth: int) -> Candidates:
-            query_vectors = self.encoder.encode_queries(dataset.query_texts(query_ids))
-            rows, scores = exact_search(query_vectors, self.vectors.blocks(), depth)
-            return Candidates(query_ids, rows, scores)
+    def search(
+        self, dataset: RetrievalDataset, split: str, query_ids: Sequence[str], depth: int
+    ) -> Candidates:
+        """Return the nearest documents; their scores are their similarities."""
+        query_vectors = self.encoder.encode_queries(dataset.query_texts(query_ids))
+        vectors = self.vectors if isinstance(self.vectors, VectorStore) else self.vectors()
+        rows, scores = exact_search(query_vectors, vectors.blocks(), depth)
+        found = Candidates.from_grid(self.name, query_ids, rows, scores)
+        return replace(found, similarities=found.scores)
 
-        return propose_found(dataset, split, self.name, self.depth, search)
 
+class FusedSource(RetrievedSource):
+    """Reciprocal-rank fusion: a document's score is the sum of 1 / (60 + rank) over sources.
 
-def bm25_search(
-    dataset: RetrievalDataset, queries: list[str], depth: int
-) -> tuple[
-    np.ndarray[tuple[int, int], np.dtype[np.int64]],
-    np.ndarray[tuple[int, int], np.dtype[np.float32]],
-]:
-    """Return corpus rows and BM25 scores, both of shape (queries, depth), best first.
+    Args:
+        parts: At least two sources.
+        depth: Candidates per query.
+        name: What is written in the `source` field of its records.
 
-    Raises:
-        MissingExtraError: bm25s or PyStemmer is not installed.
+    Source:
+        Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and
+        individual Rank Learning Methods", SIGIR 2009.
     """
-    try:
-        import bm25s
-        import Stemmer
-    except ImportError as error:
-        raise MissingExtraError(str(error.name), "mine") from error
 
-    stemmer = Stemmer.Stemmer("english")
-    texts = dataset.document_texts(range(dataset.corpus.num_rows))
-    tokens = bm25s.tokenize(texts, stopwords="en", stemmer=stemmer, show_progress=False)
-    if not tokens.vocab:
-        # Nothing but stop words and single letters: BM25 finds no document.
-        return np.full((len(queries), depth), -1), np.zeros((len(queries), depth), np.float32)
-    index = bm25s.BM25(method="lucene")
-    index.index(tokens, show_progress=False)
-    asked = bm25s.tokenize(queries, stopwords="en", stemmer=stemmer, show_progress=False)
-    rows, scores = index.retrieve(asked, k=depth, show_progress=False)
-    return rows.astype(np.int64), scores.astype(np.float32)
+    constant = 60
+
+    def __init__(
+        self, parts: Sequence[RetrievedSource], depth: int = 30, *, name: str = "fusion"
+    ) -> None:
+        if len(parts) < 2:
+            raise InputError(
+                "a fusion needs at least two sources",
+                field="sources",
+                value=[part.name for part in parts],
+                remedy="write it like fusion:bm25+dense",
+            )
+        self.parts = tuple(parts)
+        self.searches = all(part.searches for part in parts)
+        self.depth = depth
+        self.name = name
+
+    @property
+    def identity(self) -> list[Any]:
+        """The name and what is fused."""
+        return ["fusion", self.constant, *(part.identity for part in self.parts)]
+
+    def search(
+        self, dataset: RetrievalDataset, split: str, query_ids: Sequence[str], depth: int
+    ) -> Candidates:
+        """Search with every source and add up what the ranks are worth."""
+        found = [part.search(dataset, split, query_ids, depth) for part in self.parts]
+        width = dataset.corpus.num_rows
+        keys = np.concatenate([one.owners * width + one.documents for one in found])
+        worth = np.concatenate([1.0 / (self.constant + one.ranks) for one in found])
+        pairs, places = np.unique(keys, return_inverse=True)
+        scores = np.bincount(places, weights=worth, minlength=len(pairs)).astype(np.float64)
+        owners, documents = pairs // width, pairs % width
+        fused = Candidates.from_rows(self.name, query_ids, owners, documents, scores)
+        return fused.taken(fused.ranks <= depth)
+
+
+def _drawn(generator: np.random.Generator, size: int, count: int) -> npt.NDArray[np.int64]:
+    """Return `count` different numbers below `size`; more of them begin with the same."""
+    if size <= _SMALL:
+        return np.asarray(generator.permutation(size)[:count], np.int64)
+    found: dict[int, None] = {}
+    while len(found) < count:
+        found.update(dict.fromkeys(generator.integers(size, size=_DRAWN_AT_ONCE).tolist()))
+    return np.fromiter(found, np.int64, len(found))[:count]
