@@ -86,15 +86,15 @@ def test_faults_do_not_lose_the_rest(
             Reply(body=completion("I am sorry, I cannot help with that.")),
         ]
     )
-    config = load_config(values={"dataset.location": str(animal_folder), "llm.server": server.url})
+    values = {"dataset.location": str(animal_folder), "llm.server": server.url}
+    # The answers are alike on purpose.
+    config = load_config(values={**values, "filters.near_duplicate_share": 1.0})
     summaries = run_pipeline(config, tmp_path / "run", until="mix")
+    # What is cut off or refused is asked for a second time, with another sampler seed or as is.
     rows = read_table(tmp_path / "run" / "pool" / "negatives" / "llm.parquet").to_pylist()
-    assert len(rows) == 10
-    problems = [row["problem"] for row in rows if row["text"] is None]
-    assert len(problems) == 2 and all(problems)
-    assert summaries["mix"]["synthetic_accepted"] == 8
-    gates = {one["gate"]: one for one in summaries["filter"]["gates"]}
-    assert gates["format"]["dropped"] == 2
+    assert len(rows) == 10 and all(row["text"] for row in rows)
+    assert summaries["synthesize"]["failed"] == {}
+    assert summaries["mix"]["synthetic_accepted"] == 10
 
 
 def test_no_stored_answer_is_asked_for_again_after_kill(

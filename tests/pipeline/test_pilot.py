@@ -150,7 +150,8 @@ def test_negatives_that_fail_the_gates_are_held_back_without_training(
     summaries = run_pipeline(config, tmp_path / "run", until="mix")
     assert summaries["pilot"]["candidates"] == []
     assert "only 0 passed the gates" in summaries["pilot"]["sentence"]
-    assert len(server.chats) == 4
+    # Each was asked for twice: another sampler seed might have mended it.
+    assert len(server.chats) == 8
     assert summaries["mix"]["synthetic_proposed"] == 4
     assert not summaries["mix"]["synthetic_used"]
 

@@ -92,6 +92,8 @@ class RunMaker:
         server = "none" if synthetic is None else "local"
         config = load_config(
             values={"dataset.location": str(self.folder / "data"), "llm.server": server,
+                    # The texts are alike on purpose.
+                    "filters.near_duplicate_share": 1.0,
                     "mixing.retrieved": 2, **(values or {})}
         )  # fmt: skip
         place = self.folder / "run"

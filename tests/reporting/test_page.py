@@ -92,7 +92,7 @@ def test_the_flow_and_the_gates_add_up(make_run: RunMaker) -> None:
     assert rows["language model"] == ["6", "1", "5", "5"]
     assert rows["BM25"][:3] == ["12", "6", "6"]
     gates = {row[0]: row[1:] for row in page.table("Synthetic negatives by gate")[1:]}
-    assert gates["format"] == ["6", "1", "1"]
+    assert gates["format"] == ["6", "1", "1", "0"]
     assert (
         "Of 6 proposed synthetic negatives, 5 stand after all verdicts: a yield of 83.3%"
         in page.text

@@ -6,13 +6,26 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 from rich.markup import escape
 
 import syneg
 from syneg.cli import console
-from syneg.cli.commands import demo, evaluate, stage, study
+from syneg.cli.commands import (
+    chunk,
+    demo,
+    evaluate,
+    mine,
+    profile,
+    prompt,
+    queries,
+    rewrite,
+    stage,
+    study,
+    synthesize,
+)
 from syneg.errors import SynegError
 
 app = typer.Typer(
@@ -25,10 +38,17 @@ app = typer.Typer(
 )
 app.command("run")(stage.command("run"))
 app.command("demo")(demo.demo)
-for _name in stage.STAGES:
-    app.command(_name)(stage.command(_name))
+_STAGES: dict[str, Callable[..., None]] = {name: stage.command(name) for name in stage.STAGES}
+_STAGES |= {"mine": mine.mine, "synthesize": synthesize.synthesize}
+for _name, _command in _STAGES.items():
+    app.command(_name)(_command)
 app.command("evaluate")(evaluate.evaluate)
 app.command("study")(study.study)
+app.command("chunk")(chunk.chunk)
+app.command("queries")(queries.queries)
+app.command("rewrite")(rewrite.rewrite)
+app.add_typer(prompt.app, name="prompt")
+app.add_typer(profile.app, name="profile")
 
 
 def _show_version(wanted: bool) -> None:

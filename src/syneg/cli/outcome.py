@@ -22,7 +22,14 @@ _STAND_IN = (
 )
 
 
-def run_and_show(config: RunConfig, output: Path, *, until: str, is_demo: bool = False) -> None:
+def run_and_show(
+    config: RunConfig,
+    output: Path,
+    *,
+    until: str,
+    is_demo: bool = False,
+    retry_failed: bool = False,
+) -> None:
     """Run the pipeline and print what came of it.
 
     Args:
@@ -30,9 +37,12 @@ def run_and_show(config: RunConfig, output: Path, *, until: str, is_demo: bool =
         output: The run folder.
         until: The last stage.
         is_demo: Whether to say that the demo's language model is a stand-in.
+        retry_failed: Whether the language model is asked again what it failed at for good.
     """
     try:
-        summaries = run_pipeline(config, output, until=until, progress=ConsoleProgress())
+        summaries = run_pipeline(
+            config, output, until=until, progress=ConsoleProgress(), retry_failed=retry_failed
+        )
     except KeyboardInterrupt:
         raise typer.Exit(say_interrupted()) from None
     line = pilot_line(summaries.get("pilot", {}), config)
@@ -86,10 +96,10 @@ def pilot_line(pilot: dict[str, Any], config: RunConfig) -> str | None:
 def gates_table(gates: list[dict[str, Any]]) -> Table:
     """Return how many synthetic negatives each gate judged and dropped."""
     table = Table(title="Synthetic negatives by gate", title_justify="left")
-    for name in ("gate", "judged", "dropped", "dropped first here"):
+    for name in ("gate", "judged", "dropped", "dropped first here", "marked"):
         table.add_column(name, justify="left" if name == "gate" else "right")
     for one in gates:
-        values = (one["judged"], one["dropped"], one["dropped_first"])
+        values = (one["judged"], one["dropped"], one["dropped_first"], one.get("marked", 0))
         table.add_row(one["gate"], *map(str, values))
     return table
 

@@ -18,6 +18,13 @@ HARMLESS = {
     "offline",
     "model.device",
     "llm.concurrency",
+    "llm.endpoints",
+    "llm.requests_per_minute",
+    "llm.tokens_per_minute",
+    "llm.timeout",
+    "llm.input_price",
+    "llm.output_price",
+    "llm.journal",
     "training.checkpoint_seconds",
 }
 """Keys that may differ when a run goes on: they change how, not what."""

@@ -18,7 +18,7 @@ import syneg
 from syneg.errors import InputError
 from syneg.files import file_hash, read_json, write_json, write_text
 from syneg.pipeline.config import RunConfig, differences
-from syneg.pipeline.stage_reads import BEFORE_PILOTS, first_stage
+from syneg.pipeline.stage_reads import BEFORE_PILOTS, EXTENDING, first_stage
 
 _PACKAGES = (
     "torch", "sentence-transformers", "transformers", "datasets", "bm25s", "ir-measures",
@@ -26,6 +26,7 @@ _PACKAGES = (
 )  # fmt: skip
 
 
+WRITING, TRAINING = "synthesize", "train"
 DATA_SET, STARTING_MODEL = "data set", "starting model"
 RECORDED, LANGUAGE_MODEL = "file of recorded negatives", "language model"
 """Names of the facts that must stay true while a run goes on."""
@@ -39,13 +40,14 @@ class Manifest:
     Args:
         folder: The run folder.
         config: The configuration of this call.
+        strangers: Whether a new run may begin in a folder that holds other files.
 
     Raises:
         InputError: The folder holds a run with another configuration (the difference is
             shown), something that is no run, or a damaged manifest.
     """
 
-    def __init__(self, folder: Path, config: RunConfig) -> None:
+    def __init__(self, folder: Path, config: RunConfig, *, strangers: bool = False) -> None:
         self.path = folder / "manifest.json"
         self.folder = folder
         dumped = config.model_dump(mode="json")
@@ -57,7 +59,8 @@ class Manifest:
             piloted = "pilot" in stages and "skipped" not in stages["pilot"]["summary"]
             lines = [f"{key}: {old} → {new}" for key, (old, new) in changed.items()]
             # What a stage that is yet to come reads may still change: nothing is overwritten.
-            if any(first_stage(key, piloted=piloted) in stages for key in changed):
+            more = EXTENDING if TRAINING not in stages else frozenset()
+            if any(first_stage(key, piloted=piloted) in stages for key in changed.keys() - more):
                 shown = ", ".join(lines[:10]) + (" …" if len(lines) > 10 else "")
                 raise InputError(
                     f"the run folder was made with another configuration ({shown})",
@@ -66,11 +69,14 @@ class Manifest:
                 )
             if not changed:
                 return
-            for key in changed:
+            if changed.keys() & more:
+                self.write_on()
+            for key in changed.keys() - EXTENDING:
                 self.content["facts"].pop(_FACTS.get(key.partition(".")[0], ""), None)
             self.content["config"] = dumped
         else:
-            self._refuse_strangers()
+            if not strangers:
+                self._refuse_strangers()
             self.content = {
                 "syneg": syneg.__version__,
                 "versions": _versions(),
@@ -135,6 +141,23 @@ class Manifest:
         for stage in stages:
             self.content["stages"].pop(stage, None)
         self._write()
+
+    def write_on(self) -> None:
+        """Take up the writing again where it was finished: there is more to be had.
+
+        Raises:
+            InputError: A model was trained on what had been written.
+        """
+        stages = self.content["stages"]
+        if TRAINING in stages:
+            raise InputError(
+                "a model was trained already on what was written in this run folder",
+                file=self.folder,
+                remedy="give another --output, and the journal of this one with "
+                f"--set llm.journal={self.folder / 'journal.sqlite'}: nothing is asked twice",
+            )
+        if WRITING in stages:
+            self.forget_from(list(stages)[list(stages).index(WRITING) :])
 
     def _complete_pilot(self, changed: bool) -> None:
         """Settle what stands of the pilot in a folder that an earlier call left."""

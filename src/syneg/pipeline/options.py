@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from syneg.errors import InputError
+from syneg.filters.judge_options import JudgeOptions
 from syneg.filters.options import GateOptions
-from syneg.mixing.options import MixingOptions
+from syneg.mixing.options import SOURCES, MixingOptions
+from syneg.pipeline.llm_options import LanguageModelOptions
 from syneg.pipeline.pilot_options import PilotOptions
 from syneg.synthesis.options import SynthesisOptions
 from syneg.training.options import TrainingOptions
@@ -74,60 +77,71 @@ class ModelOptions(_Section):
         return location if location == "minilm" else whole_path(location)
 
 
-class LanguageModelOptions(_Section):
-    """Which language model writes negatives.
-
-    Attributes:
-        server: "none", "local" (llama.cpp with SmolLM2-135M on a loopback port), or the URL
-            of any OpenAI-compatible server.
-        model: The model's name at the server; None where the server has just one.
-        concurrency: Requests under way at once.
-        seconds: Time budget for writing; None has none.
-        queries: Most queries that negatives are written for; None: all training queries.
-        recorded: A JSONL file of negatives written elsewhere, taken instead of a model.
-    """
-
-    server: str = "none"
-    model: str | None = None
-    concurrency: Annotated[int, Field(ge=1, le=1024)] = 8
-    seconds: Annotated[float, Field(gt=0)] | None = None
-    queries: Annotated[int, Field(ge=1)] | None = None
-    recorded: Path | None = None
-
-    @field_validator("server")
-    @classmethod
-    def _no_secret_in_the_address(cls, server: str) -> str:
-        # Checked before the configuration is written or shown anywhere.
-        if server not in ("none", "local"):
-            from syneg.llm.address import server_address
-
-            server_address(server)
-        return server
-
-    @field_validator("recorded")
-    @classmethod
-    def _whole_path(cls, recorded: Path | None) -> Path | None:
-        return None if recorded is None else recorded.resolve()
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> LanguageModelOptions:
-        if self.recorded is not None and self.server != "none":
-            raise ValueError("give recorded negatives or a language model, not both")
-        return self
-
-
 class MiningOptions(_Section):
-    """What is retrieved as candidate negatives.
+    """What is retrieved as candidate negatives, and which of it may be used.
 
     Attributes:
+        sources: "random", "bm25", "dense", "fusion:bm25+dense" (reciprocal-rank fusion),
+            "run:FILE" (a TREC run), "judged" (grade 0 in the training split) and
+            "earlier:FILE" (what an earlier run or call stored). "random" fills up where the
+            others have too few.
         depth: Candidates per query and source; where a query's positive is not very similar
             to it, most of the nearest are taken for false negatives, and others must follow.
-        percentage_of_positive: Candidates whose similarity to the query is above this share
-            of the positive's are taken for false negatives (NV-Retriever, arXiv 2407.15831).
+        select: Rules that remove candidates, such as "rank:1-30" and "perc-pos:0.95" (above
+            that share of the positive's similarity candidates are taken for false negatives,
+            NV-Retriever, arXiv 2407.15831); see `syneg mine --help`. One that chooses says how
+            many it leaves for each query and source: "top:30", "random:30",
+            "simans:a=0.5,b=0,n=30".
+        reference: Which of several positives candidates are held against: "first", "nearest",
+            "farthest" or "mean"; see `Reference` for what that means.
+        language: Of BM25's stemmer and stop words, such as "german"; "none" has neither.
+        near_duplicate: Documents that share so many of their runs of five words with a
+            positive are no candidates; None compares whole texts only.
     """
 
+    sources: tuple[str, ...] = ("bm25", "dense", "random")
     depth: Annotated[int, Field(ge=1, le=10_000)] = 100
-    percentage_of_positive: Annotated[float, Field(gt=0, le=1)] = 0.95
+    select: tuple[str, ...] = ("perc-pos:0.95",)
+    reference: Literal["first", "nearest", "farthest", "mean"] = "nearest"
+    language: str = "english"
+    near_duplicate: Annotated[float, Field(gt=0, le=1)] | None = 0.8
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_called(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "percentage_of_positive" not in values:
+            return values
+        # What configurations of earlier versions say.
+        others = {key: value for key, value in values.items() if key != "percentage_of_positive"}
+        return {"select": [f"perc-pos:{values['percentage_of_positive']}"], **others}
+
+    @field_validator("sources")
+    @classmethod
+    def _known_sources(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        from syneg.mining.source_names import parse_sources
+
+        return tuple(one.text for one in parse_sources(sources, field="mining.sources"))
+
+    @field_validator("select")
+    @classmethod
+    def _known_rules(cls, select: tuple[str, ...]) -> tuple[str, ...]:
+        from syneg.mining.rules import parse_rules
+
+        rules = parse_rules(select, field="mining.select")
+        for rule in rules:
+            if rule.kind.sampler and rule.count is None:
+                raise InputError(
+                    "does not say how many candidates it leaves for each query and source",
+                    field="mining.select",
+                    value=rule.text,
+                    remedy=f"write n too, such as {rule.name}:n=30",
+                )
+        return tuple(rule.text for rule in rules)
+
+    @field_validator("language")
+    @classmethod
+    def _plain_language(cls, language: str) -> str:
+        return language.strip().lower()
 
 
 class RunConfig(_Section):
@@ -144,11 +158,39 @@ class RunConfig(_Section):
     synthesis: SynthesisOptions = SynthesisOptions()
     mining: MiningOptions = MiningOptions()
     filters: GateOptions = GateOptions()
+    judge: JudgeOptions = JudgeOptions()
     mixing: MixingOptions = MixingOptions()
     training: TrainingOptions = TrainingOptions()
     pilot: PilotOptions = PilotOptions()
     seed: Annotated[int, Field(ge=0)] = 0
     offline: bool = False
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> RunConfig:
+        if self.llm.recorded is not None and self.llm.server != "none" and not self.judge.enabled:
+            raise ValueError(
+                "llm: give recorded negatives or a language model, not both (unless it is to "
+                "judge them: judge.enabled)"
+            )
+        if self.judge.enabled and self.llm.server == "none":
+            raise ValueError("judge.enabled needs a language model to ask: give llm.server")
+        return self
+
+    @model_validator(mode="after")
+    def _mined_what_is_mixed(self) -> RunConfig:
+        from syneg.mining.source_names import parse_sources
+
+        mined = parse_sources(self.mining.sources)
+        names = {one.kind if one.path is None else f"{one.kind}-" for one in mined}
+        drawn = {
+            one if one in SOURCES else one.partition("-")[0] + "-" for one in self.mixing.sources
+        }
+        if self.mixing.retrieved and not names & drawn:
+            raise ValueError(
+                f"mixing.sources ({', '.join(self.mixing.sources)}) names nothing that "
+                f"mining.sources ({', '.join(self.mining.sources)}) brings"
+            )
+        return self
 
     @model_validator(mode="after")
     def _comparable_candidates(self) -> RunConfig:

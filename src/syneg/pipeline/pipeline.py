@@ -45,6 +45,7 @@ def run_pipeline(
     *,
     until: str = "report",
     progress: Progress | None = None,
+    retry_failed: bool = False,
 ) -> dict[str, Any]:
     """Do what is left to do of a run, in its folder.
 
@@ -57,6 +58,7 @@ def run_pipeline(
         output: The run folder; made if it is not there.
         until: The last stage to do.
         progress: Shows what is being done.
+        retry_failed: Ask the language model again what it failed at for good.
 
     Returns:
         The summary of every stage by name.
@@ -80,7 +82,11 @@ def run_pipeline(
         )
     names = list(todo)[: list(todo).index(until) + 1]
     with run_folder(output) as folder:
-        run = Run(folder, config, Manifest(folder, config), progress or SilentProgress())
+        run = Run(
+            folder, config, Manifest(folder, config), progress or SilentProgress(), retry_failed
+        )
+        if retry_failed:
+            run.manifest.write_on()
         summaries: dict[str, Any] = {}
         repeat = False
         to_check = "pilot" in names
@@ -107,5 +113,7 @@ def run_pipeline(
 
 
 def _will_ask(run: Run) -> bool:
-    """Tell whether negatives are still to be written or read."""
+    """Tell whether negatives are still to be written, read or judged."""
+    if run.config.judge.enabled and run.manifest.finished("filter") is None:
+        return True
     return run.manifest.finished("synthesize") is None and held_back(run) is None

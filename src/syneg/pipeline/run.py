@@ -33,12 +33,14 @@ class Run:
         config: The configuration.
         manifest: The folder's manifest.
         progress: Shows what is being done.
+        retry_failed: Whether the language model is asked again what it failed at for good.
     """
 
     folder: Path
     config: RunConfig
     manifest: Manifest
     progress: Progress = field(default_factory=SilentProgress)
+    retry_failed: bool = False
 
     @cached_property
     def pool(self) -> NegativePool:

@@ -8,18 +8,24 @@ BEFORE_PILOTS = "the negatives were there before this version of syneg made pilo
 _FIRST_STAGES = {
     "model": "baseline",
     "mining": "mine",
-    "mining.percentage_of_positive": "filter",
+    "mining.select": "filter",
+    "mining.reference": "filter",
     "pilot": "pilot",
     "llm": "synthesize",
     "synthesis": "synthesize",
     "filters": "filter",
+    "judge": "filter",
     "mixing": "mix",
     "training": "train",
 }
+EXTENDING = frozenset({"llm.seconds", "llm.queries", "llm.most_cost", "llm.most_tokens"})
+"""Keys that say how much is written: more may be asked for until something is trained on it."""
+
 # The number of queries, the time and the server's address may still change after it: which
 # model is asked is a fact of its own.
 _READ_BY_PILOT = (
-    "llm.recorded", "synthesis", "mining.percentage_of_positive", "filters", "mixing", "training",
+    "llm.recorded", "synthesis", "mining.select", "mining.reference", "filters", "mixing",
+    "training",
 )  # fmt: skip
 _PASSED_OVER_BY_PILOT = {"training.epochs", "training.batch_size", "training.learning_rate"}
 

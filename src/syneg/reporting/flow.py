@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from syneg.filters.false_negatives import PERCENTAGE_OF_POSITIVE
 from syneg.negatives.record import SYNTHETIC
 from syneg.reporting.figures import Table
 from syneg.reporting.finished import TUNED, Finished, source_label
@@ -60,6 +59,9 @@ def flow(finished: Finished) -> dict[str, Any]:
     }
 
 
+_YIELD = ("judged", "dropped", "dropped_first", "marked")
+
+
 def gates(finished: Finished) -> dict[str, Any]:
     """Return what the section on the quality gates shows."""
     mix = finished.summary("mix")
@@ -68,11 +70,8 @@ def gates(finished: Finished) -> dict[str, Any]:
     if rows:
         table = Table(
             "Synthetic negatives by gate",
-            ("gate", "judged", "would drop", "dropped first here"),
-            [
-                [one["gate"], *(count(one[key]) for key in ("judged", "dropped", "dropped_first"))]
-                for one in rows
-            ],
+            ("gate", "judged", "would drop", "dropped first here", "marked"),
+            [[one["gate"], *(count(one.get(key, 0)) for key in _YIELD)] for one in rows],
         )
     judged = finished.summary("filter")
     return {
@@ -82,7 +81,8 @@ def gates(finished: Finished) -> dict[str, Any]:
         "rate": percent(mix["synthetic_yield"], 1),
         "mined_judged": judged.get("mined_judged", 0),
         "mined_dropped": judged.get("mined_dropped", 0),
-        "ceiling": percent(finished.config.mining.percentage_of_positive, 0),
+        "mined_removed": _removed_by_rule(judged.get("mined_removed", {})),
+        "judge": judged.get("judge", {}).get("sentences", []),
     }
 
 
@@ -141,9 +141,26 @@ def _lanes(finished: Finished) -> list[Lane]:
                 if one["dropped_first"]
             ]
         else:
-            dropped = [(PERCENTAGE_OF_POSITIVE, gone)] if gone else []
+            dropped = _dropped_by(finished, source, gone)
         lanes.append(Lane(source_label(source), proposed, dropped, accepted, used.get(source, 0)))
     return lanes
+
+
+def _dropped_by(finished: Finished, source: str, gone: int) -> list[tuple[str, int]]:
+    """Return what dropped a source's negatives; what no rule did, a person or a judge did."""
+    by_rule = finished.summary("filter").get("mined_removed", {}).get(source, {})
+    found = [(rule, number) for rule, number in by_rule.items() if number]
+    others = gone - sum(number for _, number in found)
+    return [*found, *([("other verdicts", others)] if others > 0 else [])]
+
+
+def _removed_by_rule(removed: dict[str, dict[str, int]]) -> list[tuple[str, int]]:
+    """Return how many negatives each rule removed, over all sources."""
+    counts: dict[str, int] = {}
+    for by_rule in removed.values():
+        for rule, number in by_rule.items():
+            counts[rule] = counts.get(rule, 0) + number
+    return list(counts.items())
 
 
 def _lanes_table(lanes: list[Lane]) -> Table:

@@ -81,7 +81,11 @@ def _language_model(finished: Finished) -> Table | None:
         ("requests", summary.get("asked", summary.get("requests"))),
         ("answered", _answered(summary)),
         *((f"failed: {kind}", number) for kind, number in (summary.get("failed") or {}).items()),
-        ("not reached before the time budget ended", summary.get("not_reached")),
+        *(
+            (f"failed before: {kind}", number)
+            for kind, number in (summary.get("failed_before") or {}).items()
+        ),
+        (f"not reached before {_limit(summary)} ended", summary.get("not_reached")),
         ("tokens read", _total(finished, "prompt_tokens")),
         ("tokens written", _total(finished, "completion_tokens")),
     ]
@@ -89,7 +93,14 @@ def _language_model(finished: Finished) -> Table | None:
     price = _total(finished, "cost")
     if price is not None:
         rows.append(["price in US dollars", f"{price:,.2f}"])
+    examples = summary.get("failure_examples") or {}
+    rows += [[f"example: {kind}", excerpt(str(text), 200)] for kind, text in examples.items()]
     return Table("Language model", ("what", "value"), rows, words=frozenset({1}))
+
+
+def _limit(summary: dict[str, Any]) -> str:
+    names = {"cost": "the money", "tokens": "the budget of tokens"}
+    return names.get(summary.get("stopped_by") or "", "the time budget")
 
 
 def _answered(summary: dict[str, Any]) -> int | None:

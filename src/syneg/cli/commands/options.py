@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +26,41 @@ LanguageModel = Annotated[
         help="Who writes negatives: 'none' (default), 'local', or the URL of any "
         "OpenAI-compatible server. The key is read from SYNEG_LLM_API_KEY or OPENAI_API_KEY.",
     ),
+]
+LanguageModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--llm",
+        help="Who writes negatives: 'local', or the URL of any OpenAI-compatible server; "
+        "repeat it for several servers of one model. The key is read from SYNEG_LLM_API_KEY or "
+        "OPENAI_API_KEY.",
+    ),
+]
+PromptName = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        help="How negatives are asked for: syneg (default), no-attributes, plain, causal or "
+        "graded; see `syneg prompt show`.",
+    ),
+]
+Queries = Annotated[
+    int | None,
+    typer.Option("--queries", min=1, help="Most queries that negatives are written for."),
+]
+PricesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--prices",
+        metavar="IN,OUT",
+        help="US dollars for a million tokens of requests and of answers, e.g. 0.15,0.60.",
+    ),
+]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", help="US dollars that may be spent; needs --prices.")
+]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=1, help="Tokens that may be used in all.")
 ]
 LanguageModelName = Annotated[
     str | None, typer.Option("--llm-model", help="The model's name at the server.")
@@ -67,7 +103,7 @@ def configuration(
     output: Path,
     dataset: str | None,
     model: str | None,
-    llm: str | None,
+    llm: str | list[str] | None,
     llm_model: str | None,
     synthetic: Path | None,
     config: Path | None,
@@ -76,17 +112,19 @@ def configuration(
     skip_unknown: bool,
     trust_remote_code: bool,
     no_pilot: bool = False,
+    values: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Return the configuration that the command line means.
 
     Where neither a file nor a data set is named and the output folder holds a run already,
-    that run's own configuration is the starting point.
+    that run's own configuration is the starting point. `values` are more, by dotted key.
 
     Raises:
         InputError: A value is wrong.
     """
     from syneg.pipeline.config import load_config
 
+    servers = [llm] if isinstance(llm, str) else llm or []
     kept = output / "config.yaml"
     if config is None and dataset is None and kept.is_file():
         config = kept
@@ -98,10 +136,38 @@ def configuration(
             "dataset.skip_unknown": skip_unknown or None,
             "model.location": model,
             "model.trust_remote_code": trust_remote_code or None,
-            "llm.server": llm,
+            "llm.server": servers[0] if servers else None,
+            "llm.endpoints": servers[1:] or None,
             "llm.model": llm_model,
             "llm.recorded": None if synthetic is None else str(synthetic),
             "pilot.queries": 0 if no_pilot else None,
             "offline": offline or None,
+            **(values or {}),
         },
     )
+
+
+def read_prices(text: str | None) -> dict[str, float]:
+    """Return the two prices that `--prices` gives, by their dotted keys.
+
+    Raises:
+        InputError: The text is not two numbers.
+
+    Example:
+        >>> read_prices("0.15,0.60")
+        {'llm.input_price': 0.15, 'llm.output_price': 0.6}
+    """
+    from syneg.errors import InputError
+
+    if text is None:
+        return {}
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            "is not two prices",
+            field="--prices",
+            value=text,
+            remedy="give dollars for a million tokens of requests and of answers, e.g. 0.15,0.60",
+        ) from None
+    return {"llm.input_price": first, "llm.output_price": second}

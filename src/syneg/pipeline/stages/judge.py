@@ -11,51 +11,87 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from syneg.files import read_table, write_table
-from syneg.filters.run import false_negative_verdicts, gate_yield, judge_synthetic
+from syneg.filters.judge import JUDGE
+from syneg.filters.run import gate_yield, judge_synthetic
 from syneg.mining.similarity import positive_similarities
 from syneg.mixing.mixer import mix as mix_negatives
 from syneg.negatives.record import SYNTHETIC
 from syneg.pipeline.chosen import chosen_mixing
 from syneg.pipeline.run import Run
+from syneg.pipeline.selected import select_mined
+from syneg.pipeline.stages.judging import judge_false_negatives
 
 logger = logging.getLogger(__name__)
 
 
 def judge(run: Run) -> tuple[dict[str, Any], list[Path]]:
-    """Record a verdict of every gate on every synthetic negative, and of the margin on mined."""
+    """Record a verdict of every gate on every synthetic negative, and of the rules on mined."""
     negatives = run.pool.negatives()
     synthetic = pc.equal(negatives["source"], SYNTHETIC)
     written = negatives.filter(synthetic)
     retrieved = negatives.filter(pc.invert(synthetic))
-    gates = gate_verdicts(run, written)
-    margins = margin_verdicts(run, retrieved)
+    known = run.pool.verdicts("gates") if "gates" in run.pool.parts("verdicts") else None
+    gates = gate_verdicts(run, written, retrieved, known)
+    selected = select_mined(run, retrieved)
     run.pool.write_verdicts("gates", gates)
-    run.pool.write_verdicts("percentage-of-positive", margins)
+    run.pool.write_verdicts("selection", selected.verdicts)
     folder = run.folder / "pool" / "verdicts"
-    dropped = pc.equal(margins["decision"], "drop")
-    return {
+    # An earlier version's name for the same verdicts.
+    (folder / "percentage-of-positive.parquet").unlink(missing_ok=True)
+    counts = run.folder / "pool" / "selection.parquet"
+    write_table(counts, selected.counts)
+    outputs = [folder / "gates.parquet", folder / "selection.parquet", counts]
+    summary = {
         "gates": [asdict(one) for one in gate_yield(written, gates)],
-        "mined_judged": margins.num_rows,
-        "mined_dropped": pc.sum(dropped).as_py() or 0,
-    }, [folder / "gates.parquet", folder / "percentage-of-positive.parquet"]
+        "mined_judged": retrieved.num_rows,
+        "mined_dropped": selected.verdicts.num_rows,
+        "mined_removed": selected.removed,
+        "queries_with_too_few": selected.too_few(
+            run.config.mixing.sources, run.config.mixing.total
+        ),
+    }
+    opinions = folder / "judge.parquet"
+    if run.config.judge.enabled:
+        others = run.pool.verdicts(*(one for one in run.pool.parts("verdicts") if one != JUDGE))
+        found, summary["judge"] = judge_false_negatives(run, negatives, others)
+        run.pool.write_verdicts(JUDGE, found)
+        outputs.append(opinions)
+        for sentence in summary["judge"]["sentences"]:
+            logger.info("%s", sentence)
+    else:
+        opinions.unlink(missing_ok=True)
+    return summary, outputs
 
 
-def gate_verdicts(run: Run, written: pa.Table) -> pa.Table:
-    """Return the verdicts of every gate on synthetic negatives."""
+def gate_verdicts(
+    run: Run, written: pa.Table, mined: pa.Table, known: pa.Table | None = None
+) -> pa.Table:
+    """Return the verdicts of every gate on synthetic negatives.
+
+    Args:
+        run: Its options and data set.
+        written: The synthetic negatives.
+        mined: Mined negatives of the same queries: what is near, and may have been copied.
+        known: Verdicts from an earlier time; a gate whose settings are the same adds none.
+    """
     options = run.config.filters
     # A text is not too short when the prompt asked for no more.
     longest = min(options.longest_positive, run.config.synthesis.longest_words)
     options = options.model_copy(update={"longest_positive": longest})
-    return judge_synthetic(written, run.dataset, options, split=run.config.dataset.train)
+    return judge_synthetic(
+        written,
+        run.dataset,
+        options,
+        split=run.config.dataset.train,
+        mined=mined,
+        positive_similarity=positive_similarities(written, run.dataset, run.encoder, run.vectors),
+        known=known,
+    )
 
 
 def margin_verdicts(run: Run, retrieved: pa.Table) -> pa.Table:
-    """Return the verdicts of percentage-of-positive on mined negatives."""
-    return false_negative_verdicts(
-        retrieved,
-        positive_similarity=positive_similarities(retrieved, run.dataset, run.encoder, run.vectors),
-        percentage=run.config.mining.percentage_of_positive,
-    )
+    """Return the verdicts of the rules of selection on mined negatives: what they remove."""
+    return select_mined(run, retrieved).verdicts
 
 
 def mix(run: Run) -> tuple[dict[str, Any], list[Path]]:

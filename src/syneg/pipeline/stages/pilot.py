@@ -107,7 +107,7 @@ def _judged(run: Run, query_ids: list[str], written: pa.Table) -> tuple[pa.Table
     mined = mined.filter(pc.is_in(mined["query_id"], value_set=wanted))
     return (
         pa.concat_tables([mined, written.cast(mined.schema)]),
-        pa.concat_tables([gate_verdicts(run, written), margin_verdicts(run, mined)]),
+        pa.concat_tables([gate_verdicts(run, written, mined), margin_verdicts(run, mined)]),
     )
 
 

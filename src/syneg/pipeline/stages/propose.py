@@ -6,12 +6,18 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from syneg.files import read_table
+from syneg.mining.candidates import Positives
+from syneg.mining.exclusions import exclusion_counts
 from syneg.mining.similarity import add_similarities
-from syneg.mining.source import NegativeSource
-from syneg.mining.sources import BM25Source, DenseSource, RandomSource
+from syneg.mining.source import RetrievedSource, split_positives, to_proposals
+from syneg.mining.source_list import Means, build_sources
+from syneg.mining.source_names import parse_sources
 from syneg.pipeline.chosen import held_back, pilot_folder, pilot_summary
 from syneg.pipeline.run import Run
+from syneg.pipeline.selected import compared_positives, positives_file
 from syneg.pipeline.stages.writing import has_language_model, synthetic_negatives
 
 logger = logging.getLogger(__name__)
@@ -19,26 +25,56 @@ SYNTHETIC_PART = "llm"
 
 
 def mine(run: Run) -> tuple[dict[str, Any], list[Path]]:
-    """Propose BM25, dense and random negatives for the training queries."""
-    options, split = run.config.mining, run.config.dataset.train
-    fill = max(10, run.config.mixing.total)
-    sources: list[NegativeSource] = [
-        BM25Source(options.depth),
-        DenseSource(run.encoder, run.vectors, options.depth),
-        RandomSource(fill, seed=run.config.seed),
-    ]
-    summary: dict[str, Any] = {}
+    """Propose what the sources retrieve for the training queries."""
+    options = run.config.mining
+    sources = build_sources(
+        parse_sources(options.sources, field="mining.sources"),
+        Means(
+            depth=options.depth,
+            seed=run.config.seed,
+            language=options.language,
+            dense=lambda: (run.encoder, lambda: run.vectors),
+            # Chance only fills up.
+            random_depth=max(10, run.config.mixing.total),
+        ),
+    )
+    positives = split_positives(run.dataset, run.config.dataset.train)
+    folder = run.folder / "pool" / "negatives"
+    _forget_others(folder, {source.name for source in sources})
+    summary: dict[str, Any] = {"proposed": {}, "excluded": {}}
     written = []
     with run.progress.task("mine", total=len(sources)) as task:
         for source in sources:
             task.describe(source.name)
-            proposals = source.propose(run.dataset, split)
-            proposals = add_similarities(proposals, run.dataset, run.encoder, run.vectors)
+            proposals, summary["excluded"][source.name] = _proposals(run, source, positives)
             run.pool.write_negatives(source.name, proposals)
-            written.append(run.folder / "pool" / "negatives" / f"{source.name}.parquet")
-            summary[source.name] = proposals.num_rows
+            written.append(folder / f"{source.name}.parquet")
+            summary["proposed"][source.name] = proposals.num_rows
             task.advance()
-    return {"proposed": summary}, written
+    compared_positives(run)
+    return summary, [*written, positives_file(run)]
+
+
+def _proposals(
+    run: Run, source: RetrievedSource, positives: Positives
+) -> tuple[pa.Table, dict[str, int]]:
+    """Return a source's proposals, and how many candidates were excluded and why."""
+    found = source.candidates(
+        run.dataset,
+        positives,
+        run.config.dataset.train,
+        near_duplicate=run.config.mining.near_duplicate,
+    )
+    proposals = to_proposals(run.dataset, found, positives)
+    proposals = add_similarities(proposals, run.dataset, run.encoder, run.vectors)
+    return proposals, exclusion_counts(found)
+
+
+def _forget_others(folder: Path, names: set[str]) -> None:
+    """Remove what sources found that are not named any more."""
+    for file in folder.glob("[!.]*.parquet"):
+        if file.stem not in names and not file.stem.startswith(SYNTHETIC_PART):
+            file.unlink()
 
 
 def synthesize(run: Run) -> tuple[dict[str, Any], list[Path]]:

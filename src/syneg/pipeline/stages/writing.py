@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from syneg.errors import InputError, MissingExtraError
 from syneg.files import file_hash
-from syneg.llm.address import api_key_from_environment, is_this_machine
-from syneg.llm.client import OpenAICompatibleModel, check_server
-from syneg.llm.engine import EngineSummary, answer_all
-from syneg.llm.journal import Journal
-from syneg.llm.protocol import ChatRequest, LanguageModel
+from syneg.llm.address import is_this_machine
+from syneg.llm.estimate import Estimate, estimate
+from syneg.llm.model_list import check_server
+from syneg.llm.protocol import ChatAnswer
 from syneg.mining.similarity import add_similarities
-from syneg.pipeline.manifest import LANGUAGE_MODEL, RECORDED
+from syneg.negatives.pool import stands
+from syneg.pipeline.manifest import RECORDED
 from syneg.pipeline.run import Run, check_recorded
-from syneg.synthesis.pairs import first_positives
+from syneg.pipeline.selected import select_mined
+from syneg.pipeline.stages.asking import (
+    WRITING,
+    ask,
+    check_local_server,
+    journal_of,
+    language_model_of,
+    model_name,
+    remote_model,
+)
 from syneg.synthesis.profile import Profile, load_profile, profile_for
-from syneg.synthesis.prompt import Prompt
 from syneg.synthesis.recorded import read_recorded_negatives
-from syneg.synthesis.source import build_requests, negatives_from_journal
+from syneg.synthesis.writer import Writer
 
 logger = logging.getLogger(__name__)
+# So many prompts are rendered to estimate what all of them take.
+_SAMPLE = 2_000
 
 
 def has_language_model(run: Run) -> bool:
@@ -41,10 +48,7 @@ def queries_to_write_for(run: Run) -> list[str]:
     recorded = run.config.llm.recorded
     if recorded is not None:
         return sorted(set(_recorded(run, recorded)[0]["query_id"].to_pylist()))
-    if run.config.llm.queries is None:
-        pairs = first_positives(run.dataset, run.config.dataset.train)
-        return sorted(pair.query_id for pair in pairs)
-    return sorted({_tagged(request, "query_id") for request in _requests(run)[0]})
+    return sorted(_writer(run).query_ids(most_queries=run.config.llm.queries))
 
 
 def synthetic_negatives(
@@ -73,19 +77,6 @@ def synthetic_negatives(
     return table, summary
 
 
-def check_local_server() -> None:
-    """Make sure that the local language model is installed.
-
-    Raises:
-        InputError: llama.cpp or the model is missing; the message has the install line.
-    """
-    from syneg.llm.local import packaged_model_file
-
-    packaged_model_file()
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise MissingExtraError("xllamacpp", "local")
-
-
 def check_language_model(run: Run) -> None:
     """Find out before any long work whether the language model can be asked.
 
@@ -97,23 +88,52 @@ def check_language_model(run: Run) -> None:
     if options.recorded is not None:
         check_recorded(options.recorded)
         _recorded(run, options.recorded)  # A bad line is told now, not after the mining.
-        return
+    elif options.server != "none":
+        _writer(run).refuse_positives()
     if options.server == "none":
         return
-    _profile(run)
     if options.server == "local":
         check_local_server()
         return
-    model = _remote(run)
-    if not is_this_machine(model.url):
-        requests, _ = _requests(run)
+    _say_what_leaves(run)
+    check_server(remote_model(run))
+
+
+def writing_estimate(run: Run) -> Estimate:
+    """Return what the writing of all negatives would take, before anything is asked.
+
+    Raises:
+        InputError: There is no language model to ask.
+    """
+    writer = _writer(run, _mined(run))
+    writer.refuse_positives()
+    with journal_of(run) as journal:
+        return estimate(
+            writer.exchanges(**_queries(run, None)),
+            model_name(run),
+            journal,
+            prices=run.config.llm.prices,
+            concurrency=run.config.llm.concurrency * max(1, len(run.config.llm.urls)),
+            total=writer.count(**_queries(run, None)),
+            # They come in an order drawn by chance: the first are a fair sample.
+            sample=_SAMPLE,
+            retry_failed=run.retry_failed,
+        )
+
+
+def _say_what_leaves(run: Run) -> None:
+    """Tell how many texts are about to be sent to servers on other machines."""
+    away = [url for url in run.config.llm.urls if not is_this_machine(url)]
+    if away and run.config.llm.recorded is None:
+        pairs = _writer(run).pairs(most_queries=run.config.llm.queries)
         logger.warning(
             "the texts of %d queries and %d documents will be sent to %s",
-            len({_tagged(request, "query_id") for request in requests}),
-            len({_tagged(request, "positive_id") for request in requests}),
-            model.url,
+            len(pairs),
+            len(set(pairs.documents.tolist())),
+            " and ".join(away),
         )
-    check_server(model)
+    if away and run.config.judge.enabled:
+        logger.warning("the texts that are judged will be sent to %s", " and ".join(away))
 
 
 def _recorded(run: Run, path: Path) -> tuple[pa.Table, dict[str, Any]]:
@@ -128,91 +148,64 @@ def _recorded(run: Run, path: Path) -> tuple[pa.Table, dict[str, Any]]:
 
 
 def _written(run: Run, query_ids: Collection[str] | None) -> tuple[pa.Table, dict[str, Any]]:
-    requests, prompt = _requests(run, query_ids)
-    journal = Journal(run.folder / "journal.sqlite")
-    if run.config.llm.server != "local":
-        model = _remote(run)
-        if run.config.llm.model is None:
-            check_server(model)  # The only model of the server is taken.
-        run.manifest.state(
-            LANGUAGE_MODEL,
-            model.name,
-            "let the server serve the model that this run began with, or give another --output",
-        )
-        summary = _ask(run, requests, model, journal)
-    else:
-        from syneg.llm.local import LocalServer
-
-        with LocalServer(
-            slots=run.config.llm.concurrency, log_file=run.folder / "llm-server.log"
-        ) as server:
-            model = server.model()
-            summary = _ask(run, requests, model, journal)
-    table = negatives_from_journal(requests, journal, model.name, prompt)
+    writer = _writer(run, _mined(run))
+    queries = _queries(run, query_ids)
+    with journal_of(run) as journal, language_model_of(run) as model:
+        total = writer.count(**queries)
+        summary = ask(run, model, journal, writer.exchanges(**queries), total=total, task=WRITING)
+        table = writer.negatives(journal, model.name, price=_price(run), **queries)
+        name = model.name
     return table, {
         "server": run.config.llm.server,
-        "model": model.name,
-        "prompt": prompt.fingerprint,
-        "requests": len(requests),
+        "model": name,
+        "prompt": writer.fingerprint,
+        "requests": total,
         **summary.as_dict(),
     }
 
 
-def _ask(
-    run: Run, requests: list[ChatRequest], model: LanguageModel, journal: Journal
-) -> EngineSummary:
-    return answer_all(
-        requests,
-        model,
-        journal,
-        concurrency=run.config.llm.concurrency,
-        seconds=run.config.llm.seconds,
-        progress=run.progress,
-        task_name="synthesize",
-    )
+def _price(run: Run) -> Callable[[ChatAnswer], float | None] | None:
+    prices = run.config.llm.prices
+    if prices is None:
+        return None
+
+    def price(answer: ChatAnswer) -> float | None:
+        counted = answer.prompt_tokens, answer.completion_tokens
+        if counted[0] is None or counted[1] is None:
+            return None
+        return prices.cost(counted[0], counted[1])
+
+    return price
 
 
-def _remote(run: Run) -> OpenAICompatibleModel:
-    model = OpenAICompatibleModel(
-        run.config.llm.server, run.config.llm.model, api_key=api_key_from_environment()
-    )
-    if run.config.offline and not is_this_machine(model.url):
-        raise InputError(
-            "the language model server is not on this machine, and --offline was given",
-            field="llm.server",
-            value=model.url,
-            remedy="leave --offline away, or give a server on this machine",
-        )
-    return model
+def _queries(run: Run, query_ids: Collection[str] | None) -> dict[str, Any]:
+    """Return which queries are written for: those asked for, or the first so many."""
+    if query_ids is not None:
+        return {"query_ids": query_ids}
+    return {"most_queries": run.config.llm.queries}
 
 
-def _requests(
-    run: Run, query_ids: Collection[str] | None = None
-) -> tuple[list[ChatRequest], Prompt]:
-    options = run.config.synthesis
-    profile = _profile(run)
-    prompt = Prompt(profile, options)
-    requests = build_requests(
+def _writer(run: Run, mined: pa.Table | None = None) -> Writer:
+    return Writer(
         run.dataset,
         run.config.dataset.train,
-        prompt,
-        options,
-        profile,
+        run.config.synthesis,
+        profile_of(run),
         seed=run.config.seed,
-        query_ids=query_ids,
+        mined=mined,
     )
-    limit = run.config.llm.queries
-    if limit is not None and query_ids is None:
-        # The first requests are those of the first queries, whatever the number per query.
-        chosen = {_tagged(request, "query_id") for request in requests[:limit]}
-        requests = [one for one in requests if _tagged(one, "query_id") in chosen]
-    return requests, prompt
 
 
-def _profile(run: Run) -> Profile:
+def _mined(run: Run) -> pa.Table | None:
+    """Return the mined documents that may be rewritten, where the prompt rewrites any."""
+    if run.config.synthesis.prompt != "causal" or "dense" not in run.pool.parts():
+        return None
+    mined = run.pool.negatives("dense")
+    # What is judged a false negative when it is mined would be a poor start for a negative.
+    return mined.filter(stands(mined, select_mined(run, mined).verdicts))
+
+
+def profile_of(run: Run) -> Profile:
+    """Return the profile that says what relevance means in the run's data set."""
     named = run.config.synthesis.profile
     return load_profile(named) if named else profile_for(run.dataset.name)
-
-
-def _tagged(request: ChatRequest, name: str) -> str:
-    return str(json.loads(request.tag)[name])

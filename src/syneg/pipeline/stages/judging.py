@@ -1,0 +1,44 @@
+"""Having the language model judge which negatives are false, within the filter stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from syneg.filters.judge import Judge
+from syneg.pipeline.run import Run
+from syneg.pipeline.stages.asking import JUDGING, ask, journal_of, language_model_of
+from syneg.pipeline.stages.writing import profile_of
+
+
+def judge_false_negatives(
+    run: Run, negatives: pa.Table, verdicts: pa.Table
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Ask of what the other filters let stand whether it answers its query after all.
+
+    The answers are in the run's journal: what was judged is not asked about again, also when
+    a threshold changes.
+
+    Args:
+        run: A run with `judge.enabled`.
+        negatives: The pool.
+        verdicts: What the other filters and people said.
+
+    Returns:
+        Rows with `VERDICT_SCHEMA`, and a summary for the manifest: how the judge was measured,
+        what it may do, and what asking took.
+    """
+    judge = Judge(
+        run.dataset,
+        run.config.dataset.train,
+        profile_of(run).relevance,
+        run.config.judge,
+        seed=run.config.seed,
+    )
+    with journal_of(run) as journal, language_model_of(run) as model:
+        asked = ask(
+            run, model, journal, judge.exchanges(negatives, verdicts), total=None, task=JUDGING
+        )
+        found, report = judge.verdicts(negatives, verdicts, journal, model.name)
+    return found, {**report.as_dict(), "asking": asked.as_dict()}
