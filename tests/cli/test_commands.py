@@ -31,7 +31,7 @@ def test_importing_syneg_loads_no_heavy_package() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-OTHERS = ["run", "demo", "evaluate", "study", "chunk", "queries", "rewrite"]
+OTHERS = ["run", "demo", "evaluate", "study", "chunk", "queries", "rewrite", "review"]
 
 
 @pytest.mark.parametrize("command", [*OTHERS, *STAGES])

@@ -16,6 +16,7 @@ from syneg.files import read_table
 from syneg.pipeline.config import RunConfig, load_config
 from syneg.pipeline.dry_run import estimate_writing
 from syneg.pipeline.pipeline import run_pipeline
+from syneg.pipeline.reviewing import add_reviews
 from syneg.pipeline.rewriting import rewrite_positives
 
 PRICES = {"llm.input_price": 1000.0, "llm.output_price": 1000.0}
@@ -226,3 +227,24 @@ def test_positives_are_rewritten_beside_a_run(
     lines = (tmp_path / "run" / "rewritten_positives.jsonl").read_text("utf-8").splitlines()
     assert len(lines) == summary["written"] > 0
     assert {"query_id", "positive_id", "text"} <= set(json.loads(lines[0]))
+
+
+def test_what_people_decide_outweighs_the_filters_and_is_mixed_anew(
+    server: FakeServer, animal_folder: Path, tmp_path: Path
+) -> None:
+    made, output = config(animal_folder, server, **{"llm.queries": 2}), tmp_path / "run"
+    run_pipeline(made, output, until="mix")
+    used = read_table(output / "mixture.parquet").to_pylist()[0]["negative_ids"]
+    reviews = tmp_path / "reviews.csv"
+    reviews.write_text(f"negative_id,decision,reviewer\n{used[0]},drop,Ada\n")
+    assert add_reviews(output, reviews) == (1, False)
+    assert add_reviews(output, reviews) == (1, False)
+    assert read_table(output / "pool" / "verdicts" / "review.parquet").num_rows == 1
+    run_pipeline(made, output, until="mix")
+    mixed = read_table(output / "mixture.parquet").to_pylist()
+    assert used[0] not in {one for row in mixed for one in row["negative_ids"]}
+    reviews.write_text("negative_id,decision,reviewer\nnobody,drop,Ada\n")
+    with pytest.raises(InputError, match=r"reviews\.csv:2"):
+        add_reviews(output, reviews)
+    with pytest.raises(InputError, match="holds no run"):
+        add_reviews(tmp_path / "nothing", reviews)

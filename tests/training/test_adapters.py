@@ -93,7 +93,7 @@ def test_without_a_development_split_the_model_itself_has_the_adapters_merged(
 ) -> None:
     encoder = load_encoder("minilm")
     names = set(encoder.model.state_dict())
-    options = TrainingOptions(epochs=1, lora_rank=2, learning_rate=1e-3)
+    options = TrainingOptions(epochs=1, batch_size=4, lora_rank=2, learning_rate=1e-3)
     before = mean_norm(encoder.model)
     train(encoder.model, examples(), options, tmp_path, progress=SilentProgress())
     assert set(encoder.model.state_dict()) == names

@@ -193,9 +193,20 @@ def test_instances_with_one_positive_are_all_trained_on(tmp_path: Path) -> None:
 
 def test_without_a_development_score_the_last_step_counts(tmp_path: Path) -> None:
     encoder = load_encoder("minilm")
-    train(encoder.model, examples(), TrainingOptions(epochs=1), tmp_path, progress=SilentProgress())
+    options = TrainingOptions(epochs=1, batch_size=4)
+    train(encoder.model, examples(), options, tmp_path, progress=SilentProgress())
     assert not (tmp_path / "best").exists()
     assert mean_norm(encoder.model) != pytest.approx(mean_norm(load_encoder("minilm").model))
+
+
+def test_after_training_the_model_computes_in_the_numbers_asked_for(tmp_path: Path) -> None:
+    encoder = load_encoder("minilm")
+    options = TrainingOptions(epochs=1, batch_size=4, precision="bfloat16")
+    train(encoder.model, examples(), options, tmp_path, progress=SilentProgress())
+    encoder.model.save_pretrained(str(tmp_path / "saved"), create_model_card=False)
+    saved = load_encoder(str(tmp_path / "saved"))
+    texts = ["The cat eats.", "Where is the dog?"]
+    np.testing.assert_array_equal(encoder.encode_documents(texts), saved.encode_documents(texts))
 
 
 def test_merging_keeps_a_model_between_the_starting_and_the_tuned_one(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from syneg.cli.commands import (
     profile,
     prompt,
     queries,
+    review,
     rewrite,
     stage,
     study,
@@ -47,6 +48,7 @@ app.command("study")(study.study)
 app.command("chunk")(chunk.chunk)
 app.command("queries")(queries.queries)
 app.command("rewrite")(rewrite.rewrite)
+app.command("review")(review.review)
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(profile.app, name="profile")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from syneg.encoders.loading import Pooling
 from syneg.errors import InputError
 from syneg.filters.judge_options import JudgeOptions
 from syneg.filters.options import GateOptions
@@ -64,12 +65,23 @@ class ModelOptions(_Section):
         max_length: Most tokens read of a text; None leaves the model's own limit.
         trust_remote_code: Whether code that comes with the model may run.
         device: For example "cuda:0" or "cpu"; None takes the best there is.
+        pooling: "cls", "mean" or "last": how a plain Transformers model's tokens become one
+            vector; None takes the mean (for language models the last token). A model that
+            states its own takes none.
+        dimensions: Keep the first so many dimensions of the vectors, for models trained to be
+            cut so (Matryoshka), in mining and when figures are computed; None keeps all.
+        query_prompt: Put before every query; None leaves the model's own.
+        document_prompt: Put before every document; None leaves the model's own.
     """
 
     location: str = "minilm"
     max_length: Annotated[int, Field(ge=8)] | None = None
     trust_remote_code: bool = False
     device: str | None = None
+    pooling: Pooling | None = None
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    query_prompt: str | None = None
+    document_prompt: str | None = None
 
     @field_validator("location")
     @classmethod
@@ -144,6 +156,25 @@ class MiningOptions(_Section):
         return language.strip().lower()
 
 
+class SecondOpinionOptions(_Section):
+    """A cross-encoder that looks at what the other filters let stand.
+
+    It is measured as the judge is, by `judge.probes` and `judge.specificity_to_drop`.
+
+    Attributes:
+        model: A folder, or "hub:NAME"; None has none.
+        decision: What follows for a negative above its threshold: "mark" or "drop".
+    """
+
+    model: str | None = None
+    decision: Literal["mark", "drop"] = "mark"
+
+    @field_validator("model")
+    @classmethod
+    def _whole_path(cls, model: str | None) -> str | None:
+        return None if model is None else whole_path(model)
+
+
 class RunConfig(_Section):
     """Everything that decides what a run does.
 
@@ -159,6 +190,7 @@ class RunConfig(_Section):
     mining: MiningOptions = MiningOptions()
     filters: GateOptions = GateOptions()
     judge: JudgeOptions = JudgeOptions()
+    second_opinion: SecondOpinionOptions = SecondOpinionOptions()
     mixing: MixingOptions = MixingOptions()
     training: TrainingOptions = TrainingOptions()
     pilot: PilotOptions = PilotOptions()

@@ -93,12 +93,18 @@ class Run:
     def load_encoder(self, location: str) -> SentenceEncoder:
         """Load a model the way the configuration says."""
         options = self.config.model
+        # A model that was saved while training states the pooling that it was given.
+        states = location != options.location and (Path(location) / "modules.json").is_file()
         return load_encoder(
             location,
             max_length=options.max_length,
             trust_remote_code=options.trust_remote_code,
             offline=self.config.offline,
             device=options.device,
+            pooling=None if states else options.pooling,
+            dimensions=options.dimensions,
+            query_prompt=options.query_prompt,
+            document_prompt=options.document_prompt,
         )
 
     def encode_with(self, encoder: SentenceEncoder) -> VectorStore:

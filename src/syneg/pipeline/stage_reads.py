@@ -15,6 +15,7 @@ _FIRST_STAGES = {
     "synthesis": "synthesize",
     "filters": "filter",
     "judge": "filter",
+    "second_opinion": "filter",
     "mixing": "mix",
     "training": "train",
 }
@@ -27,7 +28,13 @@ _READ_BY_PILOT = (
     "llm.recorded", "synthesis", "mining.select", "mining.reference", "filters", "mixing",
     "training",
 )  # fmt: skip
-_PASSED_OVER_BY_PILOT = {"training.epochs", "training.batch_size", "training.learning_rate"}
+_PASSED_OVER_BY_PILOT = {
+    f"training.{key}"
+    for key in (
+        "epochs", "batch_size", "learning_rate", "refresh", "refresh_every", "refresh_depth",
+        "refresh_documents", "refresh_negatives",
+    )
+}  # fmt: skip
 
 
 def first_stage(key: str, *, piloted: bool = False) -> str:

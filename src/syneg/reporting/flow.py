@@ -82,7 +82,11 @@ def gates(finished: Finished) -> dict[str, Any]:
         "mined_judged": judged.get("mined_judged", 0),
         "mined_dropped": judged.get("mined_dropped", 0),
         "mined_removed": _removed_by_rule(judged.get("mined_removed", {})),
-        "judge": judged.get("judge", {}).get("sentences", []),
+        "opinions": [
+            sentence
+            for name in ("judge", "cross-encoder")
+            for sentence in judged.get(name, {}).get("sentences", [])
+        ],
     }
 
 

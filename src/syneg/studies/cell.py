@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from syneg.encoders.store import encode_in_pieces
 from syneg.evaluation.metrics import per_query_metrics
 from syneg.evaluation.retrieve import retrieve
 from syneg.files import remove_tree, value_hash
+from syneg.mining.references import Reference
+from syneg.mining.rules import parse_rules
 from syneg.mixing.mixer import mix
 from syneg.negatives.pool import stands
 from syneg.negatives.record import SYNTHETIC
@@ -31,6 +33,7 @@ from syneg.studies.plan import BASELINE, Arm
 from syneg.studies.results import PER_QUERY_SCHEMA, RESULT, CellResult
 from syneg.training.examples import TrainingExamples, training_examples
 from syneg.training.options import TrainingOptions
+from syneg.training.retrieval import Retrieval, refused_pairs
 from syneg.training.trainer import train
 
 _SPLITS = {"development": "dev", "test": "test"}
@@ -74,7 +77,7 @@ def run_cell(
     facts: dict[str, Any] = {}
     encoder = ground.encoder
     if arm is not None:
-        examples, facts = _examples(ground, arm, seed)
+        examples, retrieval, facts = _examples(ground, arm, seed)
         # Loaded anew: the shared encoder must stay the starting model.
         encoder = load_encoder(ground.model, precision=ground.encoder.precision)
         trained = train(
@@ -85,11 +88,13 @@ def run_cell(
             progress=progress,
             seed=seed,
             starting=ground.encoder,
+            retrieval=retrieval,
         )
         facts |= {"steps": trained.steps, "losses": trained.losses, "observed": trained.observed}
         facts["training_seconds"] = round(trained.seconds, 1)
     texts = ground.dataset.document_texts(range(ground.dataset.corpus.num_rows))
-    if arm is None:
+    if arm is None or options.trains_queries_only:
+        # What is not trained has its vectors already.
         vectors = ground.vectors.take(range(len(texts)))
     else:
         with progress.task("encode documents", total=len(texts)) as task:
@@ -163,7 +168,10 @@ def _wide(metrics: pa.Table) -> dict[str, dict[str, float]]:
     return {row["query_id"]: {name: row[name] for name in names} for row in metrics.to_pylist()}
 
 
-def _examples(ground: Ground, arm: Arm, seed: int) -> tuple[TrainingExamples, dict[str, Any]]:
+def _examples(
+    ground: Ground, arm: Arm, seed: int
+) -> tuple[TrainingExamples, Retrieval, dict[str, Any]]:
+    """Return an arm's texts, what it may retrieve from while it is trained, and its mixture."""
     negatives, verdicts = ground.negatives(arm.recorded)
     weights: dict[str, float] = {}
     if arm.weigh:
@@ -173,16 +181,27 @@ def _examples(ground: Ground, arm: Arm, seed: int) -> tuple[TrainingExamples, di
         stand = negatives.filter(stands(negatives, verdicts))
         verdicts = pa.concat_tables([verdicts, select_synthetic(stand, ground.dataset)])
     mixture = mix(ground.pairs, negatives, verdicts, arm.mixing, seed=seed)
-    examples = training_examples(
-        mixture.instances,
-        negatives,
-        ground.dataset,
+    make = partial(
+        training_examples,
+        dataset=ground.dataset,
         weights=weights,
         rewrites=ground.rewrites if arm.rewrite_share else None,
         rewrite_share=arm.rewrite_share,
         seed=seed,
     )
-    return examples, {"mixture": mixture.summary()}
+    retrieval = Retrieval(
+        instances=mixture.instances,
+        negatives=negatives,
+        dataset=ground.dataset,
+        split="train",
+        vectors=ground.vectors,
+        examples=make,
+        rules=parse_rules(["perc-pos:0.95"]),
+        reference=Reference.FIRST,
+        window=arm.mixing.window,
+        refused=refused_pairs(negatives, verdicts),
+    )
+    return make(mixture.instances, negatives), retrieval, {"mixture": mixture.summary()}
 
 
 def _recognised(ground: Ground, negatives: pa.Table) -> dict[str, float]:

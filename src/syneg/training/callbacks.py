@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from syneg.errors import SynegError
 from syneg.files import read_json, remove_tree, write_json, write_text
 from syneg.progress import Task
+from syneg.training.query_side import write_card
 
 COMPLETE = "syneg-complete"
 """Name of the file that says a checkpoint was written to its end."""
@@ -41,6 +42,7 @@ class LossProgress(TrainerCallback):  # type: ignore[misc]
     def on_step_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Pass on the share of the steps that is done."""
         self.loss.done = state.global_step / max(1, state.max_steps)
+        self.loss.step = state.global_step
 
     def on_log(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Add to the newest log entry, which checkpoints keep."""
@@ -72,14 +74,40 @@ class TimedCheckpoints(TrainerCallback):  # type: ignore[misc]
             control.should_save = True
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        """Ask for a checkpoint; the trainer writes it after every callback was called."""
-        control.should_save = control.should_save or self.measured
+        """Ask for a checkpoint; the trainer writes it after every callback was called.
+
+        Training that stops inside an epoch comes here too, with its checkpoint written.
+        """
+        if state.global_step % steps_per_epoch(args, state) == 0:
+            control.should_save = control.should_save or self.measured
 
     def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Mark the checkpoint: the trainer calls this after its last file."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         write_text(folder / COMPLETE, "")
         self.last = time.monotonic()
+
+
+class StopAfter(TrainerCallback):  # type: ignore[misc]
+    """Stops training after a step, with a checkpoint from which it goes on.
+
+    Args:
+        step: Steps that are done then.
+    """
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Stop; the checkpoint of an epoch's last step is written after its measurement."""
+        if state.global_step == self.step:
+            control.should_training_stop = control.should_log = True
+            control.should_save = self.step % steps_per_epoch(args, state) != 0
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Ask for the checkpoint of an epoch's last step."""
+        if state.global_step == self.step and self.step % steps_per_epoch(args, state) == 0:
+            control.should_save = True
 
 
 class StopAtNaN(TrainerCallback):  # type: ignore[misc]
@@ -105,6 +133,8 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
             with it, whatever training reads.
         kept: Gives the model that is measured and kept while a block runs; None for the one that
             is trained.
+        query_side_only: Whether documents keep the starting model's vectors, which is said in
+            what is saved.
     """
 
     def __init__(
@@ -113,29 +143,36 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         folder: Path,
         length: int | None,
         kept: Callable[[], contextlib.AbstractContextManager[Any]] | None = None,
+        *,
+        query_side_only: bool = False,
     ) -> None:
         self.score = score
         self.folder = folder
         self.length = length
         self.kept = kept
+        self.query_side_only = query_side_only
 
     def on_epoch_end(
         self, args: Any, state: Any, control: Any, model: Any = None, **rest: Any
     ) -> None:
         """Measure, and save the model if none before was better."""
-        epoch = max(1, round(state.global_step / steps_per_epoch(args, state)))
+        steps = steps_per_epoch(args, state)
+        if state.global_step % steps:
+            return  # Training stops inside the epoch, and will go on.
+        epoch = max(1, round(state.global_step / steps))
         # A resumed run may come to an epoch's end a second time.
         history = {key: value for key, value in read_history(self.folder).items() if key < epoch}
-        with contextlib.nullcontext(model) if self.kept is None else self.kept() as kept:
-            training_length, kept.max_seq_length = kept.max_seq_length, self.length
-            try:
+        training_length, model.max_seq_length = model.max_seq_length, self.length
+        try:
+            with contextlib.nullcontext(model) if self.kept is None else self.kept() as kept:
                 score = float(self.score(kept))
                 if not math.isfinite(score):
                     raise _diverged(f"the development score is {score}", state)
                 if score > max(history.values(), default=-math.inf):
-                    save_model(kept, self.folder / f"epoch-{epoch}")
-            finally:
-                kept.max_seq_length = training_length
+                    place = self.folder / f"epoch-{epoch}"
+                    save_model(kept, place, query_side_only=self.query_side_only)
+        finally:
+            model.max_seq_length = training_length
         history[epoch] = score
         write_json(self.folder / "history.json", history)
         best = best_epoch(history)
@@ -173,10 +210,18 @@ def steps_per_epoch(args: Any, state: Any) -> int:
     return max(1, round(float(state.max_steps) / float(args.num_train_epochs)))
 
 
-def save_model(model: Any, folder: Path) -> None:
-    """Save a sentence-transformers model so that `folder` is never half a model."""
+def save_model(model: Any, folder: Path, *, query_side_only: bool = False) -> None:
+    """Save a sentence-transformers model so that `folder` is never half a model.
+
+    Args:
+        model: The model.
+        folder: What was there is replaced.
+        query_side_only: Whether to write down that documents are encoded by the starting model.
+    """
     temporary = folder.with_name(f".{folder.name}.partial")
     remove_tree(temporary)
     model.save_pretrained(str(temporary), safe_serialization=True, create_model_card=False)
+    if query_side_only:
+        write_card(temporary)
     remove_tree(folder)
     temporary.rename(folder)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -34,6 +35,8 @@ class TrainingExamples:
         generated: Which numbers are synthetic negatives' texts.
         weight: Weight of each text as a negative.
         relevant: For each query's number the numbers of its relevant texts.
+        documents: For each text the corpus row of a document that has it, -1 where none is
+            known to: the vectors of these are stored.
     """
 
     table: pa.Table
@@ -42,18 +45,28 @@ class TrainingExamples:
     generated: np.ndarray[Any, np.dtype[np.bool_]]
     weight: np.ndarray[Any, np.dtype[np.float32]]
     relevant: dict[int, frozenset[int]]
+    documents: npt.NDArray[np.int64]
 
-    def roles(self, starting: Encoder | None = None) -> Any:
-        """Return the `TextRoles` for the loss; `starting` is needed for distillation."""
+    def roles(self, starting: Encoder | None = None, *, queries_only: bool = False) -> Any:
+        """Return the `TextRoles` for the loss.
+
+        Args:
+            starting: The starting model; needed for distillation, None without it.
+            queries_only: Leave its vectors of the other texts at zero.
+        """
         from syneg.training.loss import TextRoles
 
         roles = TextRoles(self.generated, self.weight, self.relevant)
         if starting is None:
             return roles
-        documents = starting.encode_documents(self.texts)
         places = np.flatnonzero(self.queries)
-        documents[places] = starting.encode_queries([self.texts[place] for place in places])
-        return replace(roles, starting=documents)
+        queries = starting.encode_queries([self.texts[place] for place in places])
+        if queries_only:
+            vectors = np.zeros((len(self.texts), queries.shape[1]), np.float32)
+        else:
+            vectors = starting.encode_documents(self.texts)
+        vectors[places] = queries
+        return replace(roles, starting=vectors)
 
 
 def training_examples(
@@ -106,9 +119,10 @@ def training_examples(
     }
     numbers = _Numbers()
     relevant = _relevant(instances, dataset, split, numbers)
-    for query, positive in zip(columns["anchor"], columns["positive"], strict=True):
+    rows_of = dataset.document_rows(positive_ids).tolist()
+    for query, positive, row in zip(columns["anchor"], columns["positive"], rows_of, strict=True):
         # What was relabelled is in no judgement.
-        relevant[numbers.of(query)].add(numbers.of(positive))
+        relevant[numbers.of(query)].add(numbers.of(positive, row))
     pairs = list(zip(query_ids, positive_ids, strict=True))
     for place, pair in enumerate(pairs):
         rewrite = (rewrites or {}).get(pair)
@@ -119,7 +133,9 @@ def training_examples(
             columns["positive"][place] = rewrite
     rows = instances["negative_ids"].to_pylist()
     sources = instances["sources"].to_pylist()
-    texts = _negative_texts({one for row in rows for one in row}, negatives, dataset)
+    texts, rows_by_id = _negative_texts({one for row in rows for one in row}, negatives, dataset)
+    for negative_id, row in rows_by_id.items():
+        numbers.of(texts[negative_id], row)
     for place in range(len(rows[0]) if rows else 0):
         columns[f"negative_{place + 1}"] = [texts[row[place]] for row in rows]
     label = np.array([[numbers.of(text) for text in column] for column in columns.values()])
@@ -141,6 +157,7 @@ def training_examples(
         generated,
         weight,
         {query: frozenset(known) for query, known in relevant.items()},
+        np.array(numbers.rows, np.int64),
     )
 
 
@@ -149,12 +166,17 @@ class _Numbers:
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.rows: list[int] = []
         self._known: dict[str, int] = {}
 
-    def of(self, text: str) -> int:
+    def of(self, text: str, row: int = -1) -> int:
+        """Return a text's number, and remember the corpus row of a document that has it."""
         number = self._known.setdefault(text, len(self.texts))
         if number == len(self.texts):
             self.texts.append(text)
+            self.rows.append(row)
+        elif self.rows[number] < 0:
+            self.rows[number] = row
         return number
 
 
@@ -174,8 +196,9 @@ def _relevant(
     ]
     queries = dataset.query_texts([query_id for query_id, _ in pairs])
     rows = dataset.document_rows([doc_id for _, doc_id in pairs])
-    for query, text in zip(queries, dataset.document_texts(rows), strict=True):
-        found[numbers.of(query)].add(numbers.of(text))
+    texts = dataset.document_texts(rows)
+    for query, text, row in zip(queries, texts, rows.tolist(), strict=True):
+        found[numbers.of(query)].add(numbers.of(text, row))
     return found
 
 
@@ -183,7 +206,7 @@ def _positive_texts(ids: list[str], negatives: pa.Table, dataset: RetrievalDatas
     rows = dataset.document_rows(ids)
     # A synthetic text that was judged relevant goes by its id in the pool.
     written = {one for one, row in zip(ids, rows, strict=True) if row < 0}
-    texts = _negative_texts(written, negatives, dataset)
+    texts, _ = _negative_texts(written, negatives, dataset)
     known = [one for one in ids if one not in written]
     texts.update(zip(known, dataset.document_texts(dataset.document_rows(known)), strict=True))
     return [texts[one] for one in ids]
@@ -191,7 +214,8 @@ def _positive_texts(ids: list[str], negatives: pa.Table, dataset: RetrievalDatas
 
 def _negative_texts(
     wanted: set[str], negatives: pa.Table, dataset: RetrievalDataset
-) -> dict[str, str]:
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the text of each negative, and the corpus row of those that are documents."""
     # Few of a pool's rows are trained on: the others' texts must not become objects.
     ids = pa.array(sorted(wanted), negatives.schema.field("negative_id").type)
     negatives = negatives.filter(pc.is_in(negatives["negative_id"], value_set=ids))
@@ -207,4 +231,4 @@ def _negative_texts(
             documents[negative_id] = doc_id
     rows = dataset.document_rows(list(documents.values()))
     texts.update(zip(documents, dataset.document_texts(rows), strict=True))
-    return texts
+    return texts, dict(zip(documents, rows.tolist(), strict=True))

@@ -42,6 +42,33 @@ class TextRoles:
     starting: npt.NDArray[np.float32] | None = None
 
 
+@dataclass(frozen=True)
+class Batch:
+    """The texts of a batch by their numbers; b queries, c texts.
+
+    Attributes:
+        queries: Shape (b,).
+        texts: Shape (c,); the first b are the positives, in the queries' order.
+        owners: The place of the query whose instance each text belongs to, shape (c,).
+    """
+
+    queries: npt.NDArray[np.int64]
+    texts: npt.NDArray[np.int64]
+    owners: npt.NDArray[np.int64]
+
+    @classmethod
+    def of_columns(cls, numbers: npt.NDArray[np.int64]) -> Batch:
+        """Return the batch of a label, shape (b, 2 + k), whose columns come one after the other.
+
+        Example:
+            >>> batch = Batch.of_columns(np.array([[0, 2, 4], [1, 3, 5]]))
+            >>> batch.texts.tolist(), batch.owners.tolist()
+            ([2, 3, 4, 5], [0, 1, 0, 1])
+        """
+        owners = np.tile(np.arange(len(numbers)), numbers.shape[1] - 1)
+        return cls(numbers[:, 0], numbers[:, 1:].T.reshape(-1), owners)
+
+
 class NegativesLoss(torch.nn.Module):  # type: ignore[misc]
     """Contrastive loss that knows where each negative came from.
 
@@ -72,17 +99,24 @@ class NegativesLoss(torch.nn.Module):  # type: ignore[misc]
         self._to_length_one = model is not None and model.similarity_fn_name != "dot"
         self.done = 0.0
         """Share of training that is done, in [0, 1]; set by the trainer's callback."""
+        self.step = 0
+        """Steps that are done; set likewise."""
         self.observed: defaultdict[str, list[float]] = defaultdict(list)
         """What was seen since the last log line, by name."""
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
         """Return the loss of a batch."""
-        vectors = [self.model(one)["sentence_embedding"].float() for one in sentence_features]
-        if self._to_length_one:
-            vectors = [torch.nn.functional.normalize(one, dim=1) for one in vectors]
-        queries, texts = vectors[0], torch.cat(vectors[1:])
-        numbers = labels.cpu().numpy()
-        candidates = self._candidates(numbers, texts.device)
+        vectors = [self._encode(one) for one in sentence_features]
+        batch = Batch.of_columns(labels.cpu().numpy())
+        return self._loss(vectors[0], torch.cat(vectors[1:]), batch)
+
+    def _encode(self, features: dict[str, Tensor]) -> Tensor:
+        vectors = self.model(features)["sentence_embedding"].float()
+        return torch.nn.functional.normalize(vectors, dim=1) if self._to_length_one else vectors
+
+    def _loss(self, queries: Tensor, texts: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of vectors, shapes (b, dimensions) and (c, dimensions)."""
+        candidates = self._candidates_of(batch, texts.device)
         if self.options.without_source_direction:
             queries, texts = _without_direction(queries, texts, candidates)
         similarities = queries @ texts.T
@@ -94,7 +128,7 @@ class NegativesLoss(torch.nn.Module):  # type: ignore[misc]
             balance = entropy_balance(queries.detach() @ moving.T, candidates, self.options)
             loss = loss + self.options.entropy_balance * balance
         if self.options.distillation:
-            starting = self._starting(numbers, texts)
+            starting = self._starting(batch, texts)
             divergence = distillation(similarities, starting, self.temperature)
             loss = loss + self.options.distillation * divergence
         self._observe(similarities.detach(), candidates)
@@ -108,30 +142,37 @@ class NegativesLoss(torch.nn.Module):  # type: ignore[misc]
         return self.done if self.options.schedule == "rising" else 1.0
 
     def _candidates(self, numbers: npt.NDArray[np.int64], device: torch.device) -> Candidates:
-        """Say what the texts of a batch are; columns come one after the other."""
-        texts = numbers[:, 1:].T.reshape(-1)
-        instance = np.tile(np.arange(len(numbers)), numbers.shape[1] - 1)
-        own = instance[None, :] == np.arange(len(numbers))[:, None]
+        """Say what the texts of a label's columns are."""
+        return self._candidates_of(Batch.of_columns(numbers), device)
+
+    def _candidates_of(self, batch: Batch, device: torch.device) -> Candidates:
+        """Say what the texts of a batch are."""
+        texts, count = batch.texts, len(batch.queries)
+        own = batch.owners[None, :] == np.arange(count)[:, None]
         relevant = np.zeros_like(own)
-        for row, query in enumerate(numbers[:, 0].tolist()):
+        for row, query in enumerate(batch.queries.tolist()):
             # The own positive is named too: another instance may have it as a negative.
-            known = {*self.roles.relevant.get(query, ()), int(numbers[row, 1])}
+            known = {*self.roles.relevant.get(query, ()), int(texts[row])}
             relevant[row] = np.isin(texts, list(known))
-        treated = self.roles.generated[texts]
+        # Numbers beyond the examples' are those of documents that were retrieved in this step.
+        named = np.minimum(texts, len(self.roles.generated) - 1)
+        beyond = texts >= len(self.roles.generated)
+        treated = self.roles.generated[named] & ~beyond
+        weight = np.where(beyond, np.float32(1), self.roles.weight[named])
         if self.options.applies_to == "hard":
-            treated = np.arange(len(texts)) >= len(numbers)  # All but the positives.
+            treated = np.arange(len(texts)) >= count  # All but the positives.
         return Candidates(
             own=torch.from_numpy(own).to(device),
             relevant=torch.from_numpy(relevant).to(device),
             generated=torch.from_numpy(treated).to(device),
-            weight=torch.from_numpy(self.roles.weight[texts]).to(device),
+            weight=torch.from_numpy(weight).to(device),
         )
 
-    def _starting(self, numbers: npt.NDArray[np.int64], texts: Tensor) -> Tensor:
+    def _starting(self, batch: Batch, texts: Tensor) -> Tensor:
         if self.roles.starting is None:
             raise ValueError("distillation needs the starting model's vectors")
-        queries = self.roles.starting[numbers[:, 0]]
-        documents = self.roles.starting[numbers[:, 1:].T.reshape(-1)]
+        queries = self.roles.starting[batch.queries]
+        documents = self.roles.starting[batch.texts]
         return torch.from_numpy(queries @ documents.T).to(texts.device)
 
     def _observe(self, similarities: Tensor, candidates: Candidates) -> None:

@@ -71,6 +71,8 @@ def contrastive_loss(
       `term_weight` · max(0, margin - (s⁺ - s)) / τ for the query's own.
     - "ranked" adds `term_weight` · -log of the own synthetic negatives' share among
       themselves and the texts of other instances.
+    - Under `retrieved` "lambda" the query's own retrieved negatives leave the softmax, and
+      `lambda_loss` is added.
 
     Args:
         similarities: Query by text, shape (b, c).
@@ -97,6 +99,9 @@ def contrastive_loss(
     positive = torch.zeros_like(allowed)
     positive[:, :count] = torch.eye(count, dtype=torch.bool, device=logits.device)
     in_softmax = allowed if options.synthetic != "margin" else allowed & ~candidates.generated
+    own_retrieved = candidates.own & ~candidates.generated & allowed
+    if options.retrieved == "lambda":
+        in_softmax = in_softmax & ~own_retrieved
     weighted = torch.where(positive, logits, logits + logged)
     shares = functional.log_softmax(_only(weighted, in_softmax | positive), dim=1)
     target = positive.float()
@@ -120,7 +125,41 @@ def contrastive_loss(
         ranked = -(pushed.masked_fill(~own_generated, 0.0) * candidates.weight).sum(dim=1)
         ranked = ranked / number.clamp(min=1)
         loss = loss + strength * torch.where(number > 0, ranked, 0.0)
+    if options.retrieved == "lambda":
+        loss = loss + lambda_loss(logits, own_retrieved, candidates.weight)
     return loss.mean()
+
+
+def lambda_loss(logits: Tensor, negatives: Tensor, weight: Tensor) -> Tensor:
+    """Return each query's loss over pairs of its positive and its negatives, shape (b,).
+
+    A pair counts Δ · log(1 + exp(z - z⁺)), where Δ is the change of the reciprocal rank if
+    the two changed places: |1/r⁺ - 1/r|, with r the ranks among the positive and the
+    negatives. Δ has no gradient. Source: ADORE (arXiv 2104.08051), after LambdaRank; there the
+    pairs' mean is taken, here their sum, so that the other terms of the loss are not louder.
+
+    Args:
+        logits: Similarities by temperature, shape (b, c); the first b texts are the positives.
+        negatives: Which texts are the query's negatives, shape (b, c).
+        weight: Weight of each text as a negative, shape (c,).
+
+    Example:
+        >>> first = lambda_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([[False, True]]),
+        ...                     torch.ones(2))
+        >>> round(float(first), 4)  # Ranks 1 and 2, so Δ is a half: log(2) / 2.
+        0.3466
+    """
+    positive = logits[:, : logits.shape[0]].diagonal()[:, None]
+    with torch.no_grad():
+        # Among equals the positive stands first.
+        above = (negatives & (logits > positive)).sum(dim=1, keepdim=True)
+        order = _only(logits, negatives).argsort(dim=1, descending=True, stable=True)
+        place = torch.empty_like(order)
+        counted = torch.arange(1, logits.shape[1] + 1, device=logits.device)
+        place.scatter_(1, order, counted.expand_as(order).contiguous())
+        rank = place + (place > above)  # The positive takes a place between them.
+        change = (1 / (above + 1) - 1 / rank).abs() * negatives
+    return (change * functional.softplus(logits - positive) * weight).sum(dim=1)
 
 
 def entropy_balance(similarities: Tensor, candidates: Candidates, options: LossOptions) -> Tensor:

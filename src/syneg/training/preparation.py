@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from syneg.files import file_hash
-from syneg.training.adapters import Adapters
+from syneg.files import file_hash, remove_tree
 from syneg.training.options import TrainingOptions
+from syneg.training.query_side import has_two_sides
+
+_LOGGED = 200
+"""About so many losses are kept, however long training is."""
 
 
 def set_attention_dropout(model: Any, probability: float) -> int:
@@ -76,59 +79,83 @@ def set_for_training(model: Any, options: TrainingOptions, precision: str) -> It
             layers.set_attn_implementation(kernel)
 
 
-class Kept:
-    """The model that is measured and kept while another is trained.
+def trainer_arguments(
+    model: Any,
+    columns: list[str],
+    options: TrainingOptions,
+    folder: Path,
+    precision: str,
+    steps: int,
+    seed: int,
+) -> Any:
+    """Return the arguments of sentence-transformers' trainer.
 
-    Adapters are merged into it, and its weights are averaged with the starting ones. Averaging
-    keeps what the starting model knew of what was not trained on (WiSE-FT, arXiv 2109.01903).
+    Queries and documents get the prompts and go through the modules that they have after
+    training.
 
     Args:
-        model: The model before training.
-        options: Uses merge and the rank and scale of adapters, which it puts on the model.
-        seed: Of the adapters' first values.
+        model: The model to be trained.
+        columns: Names of the columns of texts, the queries' first.
+        options: Rate, epochs and so on.
+        folder: Gets checkpoints.
+        precision: "bfloat16" or "float32".
+        steps: Of the whole training.
+        seed: Of the order of the data and of dropout.
     """
+    from sentence_transformers import SentenceTransformerTrainingArguments
 
-    def __init__(self, model: Any, options: TrainingOptions, seed: int = 0) -> None:
-        self.model = model
-        self.share = options.merge
-        parameters = dict(model.named_parameters()) if self.share < 1 else {}
-        self._before = {name: one.detach().clone() for name, one in parameters.items()}
-        rank = options.lora_rank
-        self.adapters = None if rank is None else Adapters(model, rank, options.lora_scale, seed)
+    query, *documents = columns
+    prompts = {query: _prompt(model, "query")}
+    prompts |= dict.fromkeys(documents, _prompt(model, "document", "passage", "corpus"))
+    routes = {query: "query", **dict.fromkeys(documents, "document")}
+    on_processor = model.device.type == "cpu"
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=options.epochs,
+        per_device_train_batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        warmup_steps=options.warmup,
+        weight_decay=options.weight_decay,
+        lr_scheduler_type="linear",
+        bf16=precision == "bfloat16",
+        use_cpu=on_processor,
+        seed=seed,
+        data_seed=seed,
+        save_strategy="no",
+        save_total_limit=2,
+        logging_steps=max(1, steps // _LOGGED),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to="none",
+        dataloader_pin_memory=not on_processor,
+        prompts={name: prompt for name, prompt in prompts.items() if prompt} or None,
+        router_mapping=routes if has_two_sides(model) else None,
+    )
 
-    def apply(self) -> None:
-        """Make the trained model the one that is kept."""
-        if self.adapters is not None:
-            self.adapters.merge()
-        self._average(self.model)
 
-    @contextlib.contextmanager
-    def __call__(self) -> Iterator[Any]:
-        """Give the model to measure and keep while a block runs; training goes on unchanged."""
-        import torch
+def _prompt(model: Any, *names: str) -> str:
+    for name in (*names, model.default_prompt_name):
+        if name in model.prompts:
+            return str(model.prompts[name])
+    return ""
 
-        if self.adapters is not None:
-            plain = self.adapters.plain()
-            self._average(plain)
-            yield plain
-            return
-        named = dict(self.model.named_parameters())
-        tuned = {name: named[name].detach().clone() for name in self._before}
-        self._average(self.model)
-        try:
-            yield self.model
-        finally:
-            with torch.no_grad():
-                for name, one in tuned.items():
-                    named[name].copy_(one)
 
-    def _average(self, model: Any) -> None:
-        import torch
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint that was written to its end, and remove the others' debris."""
+    from syneg.training.callbacks import COMPLETE
 
-        with torch.no_grad():
-            for name, one in model.named_parameters():
-                if name in self._before:
-                    one.lerp_(self._before[name], 1 - self.share)
+    whole = []
+    for place in folder.glob("checkpoint-*"):
+        if (place / COMPLETE).is_file():
+            whole.append(place)
+        else:
+            remove_tree(place)
+    return max(whole, key=checkpoint_step, default=None)
+
+
+def checkpoint_step(folder: Path | None) -> int:
+    """Return how many steps were done when a checkpoint was written; 0 where there is none."""
+    return 0 if folder is None else int(folder.name.rpartition("-")[2])
 
 
 def weight_hashes(folder: Path) -> dict[str, str]:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from syneg.encoders.encoder import Encoder
+from syneg.encoders.contract import Encoder
 from syneg.errors import MissingExtraError
-from syneg.files import remove_tree, write_json
 from syneg.progress import Progress
-from syneg.training.adapters import adapter_trainer
 from syneg.training.examples import TrainingExamples
 from syneg.training.options import TrainingOptions
-from syneg.training.preparation import (
-    Kept,
-    set_for_training,
-    training_precision,
-    weight_hashes,
-)
+from syneg.training.preparation import last_whole_checkpoint, set_for_training
+from syneg.training.retrieval import Retrieval
+
+__all__ = ["TrainingResult", "last_whole_checkpoint", "train"]
 
 logger = logging.getLogger(__name__)
-_LOGGED = 200
-"""About so many losses are kept, however long training is."""
+_OBSERVED = re.compile("synthetic|retrieved")
 
 
 @dataclass(frozen=True)
@@ -37,11 +33,16 @@ class TrainingResult:
         losses: (step, mean loss since the one before).
         observed: By step, what the loss saw of synthetic negatives: the share of the negatives'
             gradient that they would hold under plain InfoNCE, and how far below the positive
-            they were.
+            they were; of negatives retrieved at each step: their mean rank, and how many an
+            instance lacked.
         development: Development score by epoch.
         best_epoch: The epoch whose model is kept.
         precision: The precision used.
         seconds: Time of this process; less than the whole after a resume.
+        query_side_only: Whether documents keep the starting model's vectors.
+        refreshes: For each time that negatives were chosen anew: the step, the documents that
+            were encoded, the retrieved negatives, how many of them changed, how many were
+            kept because too few others were left, and how many candidates each rule removed.
     """
 
     steps: int
@@ -52,6 +53,8 @@ class TrainingResult:
     best_epoch: int
     precision: str
     seconds: float
+    query_side_only: bool = False
+    refreshes: list[dict[str, Any]] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
         """Return plain values for the manifest and the report."""
@@ -68,6 +71,7 @@ def train(
     progress: Progress,
     seed: int = 0,
     starting: Encoder | None = None,
+    retrieval: Retrieval | None = None,
 ) -> TrainingResult:
     """Fine-tune a model in place, contrastively, over hard and in-batch negatives.
 
@@ -76,139 +80,61 @@ def train(
     instance brings it into the batch. Checkpoints go to `folder`; when called again with the
     same arguments, training goes on from the last whole one.
 
+    Where only the query side is trained (`query_only`, or `refresh` "adore"), what is kept has
+    two sides: `encode_query` is tuned and `encode_document` is the starting model, to the bit.
+
     Args:
         model: A `SentenceTransformer`.
         examples: The texts, and what the loss must know of them.
         options: Rate, epochs, temperature and so on.
-        folder: Gets checkpoints, `best/` and `history.json`.
+        folder: Gets checkpoints, `best/`, `history.json` and `refresh-STEP.parquet`.
         development_score: Gives a model's score on the development split, by which the best
             epoch is kept; without it, `model` after the last step is the result.
         progress: Shows the steps.
         seed: Of the order of the data and of dropout.
-        starting: The model before training; needed for distillation.
+        starting: The model before training; needed for distillation, and where only the query
+            side is trained.
+        retrieval: What negatives are retrieved from while training; needed with `refresh`.
+            Where only the query side is trained its vectors are taken as they are.
 
     Raises:
         SynegError: The loss is no longer finite.
         MissingExtraError: The packages for training are not installed.
+        InputError: The options ask for something that was not given.
     """
     try:
-        from datasets import Dataset
-        from sentence_transformers import (
-            SentenceTransformerTrainer,
-            SentenceTransformerTrainingArguments,
-        )
-        from transformers import PrinterCallback
+        import datasets  # noqa: F401
+        import sentence_transformers  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(str(error.name), "train") from error
-
-    from syneg.training.callbacks import (
-        KeepBest,
-        LossProgress,
-        StepProgress,
-        StopAtNaN,
-        TimedCheckpoints,
-        best_epoch,
-        read_history,
-    )
-    from syneg.training.loss import NegativesLoss
+    from syneg.training.callbacks import best_epoch
+    from syneg.training.segment import Training
 
     started = time.monotonic()
-    instances = examples.table.num_rows
-    total = options.epochs * -(-instances // options.batch_size)
-    precision = training_precision(options, model.device.type)
-    arguments = SentenceTransformerTrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=options.epochs,
-        per_device_train_batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        warmup_steps=options.warmup,
-        weight_decay=options.weight_decay,
-        lr_scheduler_type="linear",
-        bf16=precision == "bfloat16",
-        use_cpu=model.device.type == "cpu",
-        seed=seed,
-        data_seed=seed,
-        save_strategy="no",
-        save_total_limit=2,
-        logging_steps=max(1, total // _LOGGED),
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
-        report_to="none",
-        dataloader_pin_memory=model.device.type != "cpu",
+    training = Training(
+        model, examples, options, folder, development_score, seed, starting, retrieval, progress
     )
-    own_length = model.max_seq_length
-    distilled = options.loss.distillation > 0
-    loss = NegativesLoss(
-        model, examples.roles(starting if distilled else None), options.loss, options.temperature
-    )
-    # A card that has examples is not searched for some, at every start, with a bar of its own.
-    model.model_card_data.widget = [{"text": ""}]
-    checkpoint = last_whole_checkpoint(folder)
-    kept = Kept(model, options, seed)
-    measured = development_score is not None
-    callbacks = [
-        LossProgress(loss),
-        TimedCheckpoints(options.checkpoint_seconds, measured=measured),
-        StopAtNaN(),
-    ]
-    if measured:
-        callbacks.append(KeepBest(development_score, folder, own_length, kept))
-    trainer_class = SentenceTransformerTrainer
-    if kept.adapters is not None:
-        trainer_class = adapter_trainer(trainer_class, kept.adapters)
-    trainer = trainer_class(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset(examples.table),
-        loss=loss,
-        callbacks=callbacks,
-    )
-    # The trainer prints its log lines unless this callback is taken away.
-    trainer.remove_callback(PrinterCallback)
-    done = 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
-    if checkpoint is not None:
-        logger.info("training goes on from step %d of about %d", done, total)
     with (
-        set_for_training(model, options, precision),
-        progress.task("train", total=total, done=done) as task,
+        set_for_training(model, options, training.precision),
+        progress.task("train", total=training.total, done=training.done) as task,
     ):
-        trainer.add_callback(StepProgress(task))
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    history = read_history(folder)
-    best = best_epoch(history) if history else options.epochs
-    winner = folder / f"epoch-{best}"
-    if winner.is_dir():
-        # Otherwise an earlier process had come this far.
-        remove_tree(folder / "best")
-        write_json(folder / "best.json", weight_hashes(winner))
-        winner.rename(folder / "best")
-    if not measured:
-        kept.apply()
-    log = trainer.state.log_history
+        if training.done:
+            logger.info("training goes on from step %d of %d", training.done, training.total)
+        log = training.run(task)
+    history = training.finish()
     return TrainingResult(
-        steps=int(trainer.state.global_step),
-        instances=instances,
+        steps=training.done,
+        instances=examples.table.num_rows,
         losses=[(int(one["step"]), float(one["loss"])) for one in log if "loss" in one],
         observed=[
-            {key: value for key, value in one.items() if key == "step" or "synthetic" in key}
+            {key: value for key, value in one.items() if key == "step" or _OBSERVED.search(key)}
             for one in log
-            if any("synthetic" in key for key in one)
+            if any(_OBSERVED.search(key) for key in one)
         ],
         development=history,
-        best_epoch=best,
-        precision=precision,
+        best_epoch=best_epoch(history) if history else options.epochs,
+        precision=training.precision,
         seconds=time.monotonic() - started,
+        query_side_only=options.trains_queries_only,
+        refreshes=training.refreshed(),
     )
-
-
-def last_whole_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint that was written to its end, and remove the others' debris."""
-    from syneg.training.callbacks import COMPLETE
-
-    whole = []
-    for place in folder.glob("checkpoint-*"):
-        if (place / COMPLETE).is_file():
-            whole.append(place)
-        else:
-            remove_tree(place)
-    return max(whole, key=lambda place: int(place.name.rpartition("-")[2]), default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,20 @@ import pyarrow.compute as pc
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.encoders.encoder import Precision, SentenceEncoder, Vectors
 from syneg.encoders.locate import locate_model
-from syneg.encoders.store import encode_in_pieces
+from syneg.encoders.store import VectorStore, encode_in_pieces
 from syneg.evaluation.metrics import PRIMARY, averages, per_query_metrics
 from syneg.evaluation.retrieve import retrieve
-from syneg.files import file_hash, read_json, remove_tree, write_json
+from syneg.files import file_hash, read_json, remove_tree, value_hash, write_json
+from syneg.mining.references import Reference
+from syneg.mining.rules import parse_rules
 from syneg.pipeline.chosen import chosen_training
 from syneg.pipeline.run import Run
 from syneg.pipeline.stages.judge import read_mixture
 from syneg.seeding import generator_for
 from syneg.training.examples import training_examples
+from syneg.training.options import TrainingOptions
 from syneg.training.preparation import training_precision, weight_hashes
+from syneg.training.retrieval import Retrieval, refused_pairs
 from syneg.training.trainer import train as train_model
 
 _MOST_DOCUMENTS = 20_000
@@ -32,7 +37,9 @@ def train(run: Run) -> tuple[dict[str, Any], list[Path]]:
     """Fine-tune the starting model on the mixture; the best epoch's model is kept."""
     config = run.config
     options = chosen_training(run)
-    folder = _training_folder(run)
+    retrieves = options.refresh != "none" or options.trains_queries_only
+    retrieval = _retrieval(run) if retrieves else None
+    folder = _training_folder(run, retrieval)
     examples = training_examples(
         read_mixture(run), run.pool.negatives(), run.dataset, split=config.dataset.train
     )
@@ -48,13 +55,15 @@ def train(run: Run) -> tuple[dict[str, Any], list[Path]]:
         progress=run.progress,
         seed=config.seed,
         starting=run.encoder,
+        retrieval=retrieval,
     )
     best = [path for path in (folder / "best").rglob("*") if path.is_file()]
+    refreshed = sorted(folder.glob("refresh-*.parquet"))
     return {
         **result.summary(),
         "development_documents": len(development.rows),
         "columns": examples.table.column_names,
-    }, [folder / "history.json", *best]
+    }, [folder / "history.json", *best, *refreshed]
 
 
 def starting_model(run: Run) -> Any:
@@ -63,23 +72,68 @@ def starting_model(run: Run) -> Any:
     return run.load_encoder(str(folder)).model
 
 
-def _training_folder(run: Run) -> Path:
+def tuned_vectors(run: Run, encoder: SentenceEncoder) -> VectorStore:
+    """Return the corpus under the tuned model.
+
+    Where only the query side was trained, its documents' side is the starting model, whose
+    vectors there are: nothing is encoded.
+    """
+    if chosen_training(run).trains_queries_only:
+        return run.vectors
+    return run.encode_with(encoder)
+
+
+def _retrieval(run: Run) -> Retrieval:
+    """Return what negatives are retrieved from, under the rules of what was mined before."""
+    config, negatives = run.config, run.pool.negatives()
+    return Retrieval(
+        instances=read_mixture(run),
+        negatives=negatives,
+        dataset=run.dataset,
+        split=config.dataset.train,
+        vectors=run.vectors,
+        examples=partial(training_examples, dataset=run.dataset, split=config.dataset.train),
+        rules=parse_rules(config.mining.select),
+        reference=Reference(config.mining.reference),
+        near_duplicate=config.mining.near_duplicate,
+        window=config.mixing.window,
+        refused=refused_pairs(negatives, run.pool.verdicts()),
+    )
+
+
+def _training_folder(run: Run, retrieval: Retrieval | None) -> Path:
     """Return the folder of checkpoints, emptied if they are damaged or of another mixture."""
-    folder = run.folder / "training"
+    folder, options = run.folder / "training", chosen_training(run)
     inputs = {
         "mixture": file_hash(run.folder / "mixture.parquet"),
-        "options": chosen_training(run).model_dump(mode="json", exclude={"checkpoint_seconds"}),
+        "options": options.model_dump(mode="json", exclude={"checkpoint_seconds"}),
         "seed": run.config.seed,
         "max_length": run.config.model.max_length,
         "facts": run.manifest.facts,
     }
+    if retrieval is not None and options.refresh != "none":
+        inputs["retrieval"] = [
+            [rule.text for rule in retrieval.rules],
+            retrieval.reference.value,
+            retrieval.near_duplicate,
+            retrieval.window,
+            value_hash(sorted(retrieval.refused.to_pylist(), key=str)),
+        ]
     mark = folder / "inputs.json"
     best = folder / "best"
     damaged = best.is_dir() and read_json(folder / "best.json") != weight_hashes(best)
-    if damaged or not mark.is_file() or read_json(mark) != inputs:
+    if damaged or not mark.is_file() or _with_all_options(read_json(mark)) != inputs:
         remove_tree(folder)
         write_json(mark, inputs)
     return folder
+
+
+def _with_all_options(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return inputs that an earlier version wrote with the options that came since."""
+    since = TrainingOptions().model_dump(mode="json", exclude={"checkpoint_seconds"})
+    known = inputs["options"]
+    loss = {**since["loss"], **known.get("loss", {})}
+    return {**inputs, "options": {**since, **known, "loss": loss}}
 
 
 class DevelopmentScore:
@@ -88,7 +142,8 @@ class DevelopmentScore:
     A corpus of no more than `documents` is searched whole. Of a larger one: the development
     queries' positives, the documents nearest to them under the starting model, and others
     drawn at random. The figure only compares epochs or candidates with each other; the choice
-    between starting and tuned model is made on the whole corpus.
+    between starting and tuned model is made on the whole corpus. Where only the query side is
+    trained, documents keep the starting model's vectors.
 
     Args:
         run: The run.
@@ -118,6 +173,8 @@ class DevelopmentScore:
             dataset.queries,
             {self.split: dataset.judgements(self.split)},
         )
+        stays = run.config.training.trains_queries_only
+        self._stored = run.vectors.take(self.rows) if stays else None
 
     def __call__(self, model: Any) -> float:
         """Return nDCG@10 of a model on the development split."""
@@ -130,6 +187,8 @@ class DevelopmentScore:
             Columns of `PER_QUERY_SCHEMA`.
         """
         encoder = SentenceEncoder(model, fingerprint="", precision=self.precision)
+        if self._stored is not None:
+            return self._measure(encoder, self._stored)
         total = self.dataset.corpus.num_rows
         texts = self.dataset.document_texts(range(total))
         with self.progress.task("development split", total=total) as task:

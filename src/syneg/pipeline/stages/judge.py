@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from syneg.files import read_table, write_table
-from syneg.filters.judge import JUDGE
+from syneg.filters.judge_exchange import CROSS_ENCODER, JUDGE
 from syneg.filters.run import gate_yield, judge_synthetic
 from syneg.mining.similarity import positive_similarities
 from syneg.mixing.mixer import mix as mix_negatives
@@ -19,7 +19,7 @@ from syneg.negatives.record import SYNTHETIC
 from syneg.pipeline.chosen import chosen_mixing
 from syneg.pipeline.run import Run
 from syneg.pipeline.selected import select_mined
-from syneg.pipeline.stages.judging import judge_false_negatives
+from syneg.pipeline.stages.judging import judge_false_negatives, second_opinion
 
 logger = logging.getLogger(__name__)
 
@@ -50,16 +50,20 @@ def judge(run: Run) -> tuple[dict[str, Any], list[Path]]:
             run.config.mixing.sources, run.config.mixing.total
         ),
     }
-    opinions = folder / "judge.parquet"
-    if run.config.judge.enabled:
-        others = run.pool.verdicts(*(one for one in run.pool.parts("verdicts") if one != JUDGE))
-        found, summary["judge"] = judge_false_negatives(run, negatives, others)
-        run.pool.write_verdicts(JUDGE, found)
-        outputs.append(opinions)
-        for sentence in summary["judge"]["sentences"]:
+    for name, asked, look in (
+        (JUDGE, run.config.judge.enabled, judge_false_negatives),
+        (CROSS_ENCODER, run.config.second_opinion.model is not None, second_opinion),
+    ):
+        part = folder / f"{name}.parquet"
+        if not asked:
+            part.unlink(missing_ok=True)
+            continue
+        others = run.pool.verdicts(*(one for one in run.pool.parts("verdicts") if one != name))
+        found, summary[name] = look(run, negatives, others)
+        run.pool.write_verdicts(name, found)
+        outputs.append(part)
+        for sentence in summary[name]["sentences"]:
             logger.info("%s", sentence)
-    else:
-        opinions.unlink(missing_ok=True)
     return summary, outputs
 
 

@@ -14,12 +14,14 @@ import pyarrow as pa
 from syneg.datasets.splits import queries_with_positive_in
 from syneg.encoders.encoder import SentenceEncoder
 from syneg.encoders.locate import locate_model
+from syneg.encoders.store import VectorStore
 from syneg.evaluation.evaluate import evaluate_split
 from syneg.evaluation.metrics import PRIMARY, aligned, averages
 from syneg.evaluation.retrieve import write_trec_run
 from syneg.evaluation.significance import compare_paired
 from syneg.files import read_table, remove_tree, write_json, write_table
 from syneg.pipeline.run import Run
+from syneg.pipeline.stages.fine_tune import tuned_vectors
 from syneg.pipeline.stages.judge import read_mixture
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ def check_data(run: Run) -> tuple[dict[str, Any], list[Path]]:
 
 def measure_start(run: Run) -> tuple[dict[str, Any], list[Path]]:
     """Evaluate the starting model on the development and the test split."""
-    return _measure(run, run.encoder, STARTING)
+    return _measure(run, run.encoder, run.vectors, STARTING)
 
 
 def measure_tuned(run: Run) -> tuple[dict[str, Any], list[Path]]:
@@ -73,7 +75,7 @@ def measure_tuned(run: Run) -> tuple[dict[str, Any], list[Path]]:
     for checkpoint in (run.folder / "training").glob("checkpoint-*"):
         remove_tree(checkpoint)
     encoder = run.load_encoder(str(tuned_folder))
-    summary, written = _measure(run, encoder, TUNED)
+    summary, written = _measure(run, encoder, tuned_vectors(run, encoder), TUNED)
     development = _comparison(run, run.config.dataset.development)
     exported = TUNED if development["after"] > development["before"] else STARTING
     source = tuned_folder if exported == TUNED else _starting_folder(run)
@@ -102,8 +104,9 @@ def measure_tuned(run: Run) -> tuple[dict[str, Any], list[Path]]:
     return {**metrics, "figures": summary}, [*written, path, *files]
 
 
-def _measure(run: Run, encoder: SentenceEncoder, model: str) -> tuple[dict[str, Any], list[Path]]:
-    vectors = run.encode_with(encoder)
+def _measure(
+    run: Run, encoder: SentenceEncoder, vectors: VectorStore, model: str
+) -> tuple[dict[str, Any], list[Path]]:
     written: list[Path] = []
     summary: dict[str, Any] = {}
     for split in (run.config.dataset.development, run.config.dataset.test):

@@ -126,12 +126,17 @@ def _trials(run: Run, query_ids: list[str], negatives: pa.Table, verdicts: pa.Ta
     for one in candidates:
         mixing = one.mixing(config.mixing)
         mixtures = [mix_negatives(pairs, negatives, verdicts, mixing, seed=seed) for seed in seeds]
-        training = one.training(config.training).model_copy(
-            update={
-                "epochs": options.epochs,
-                "batch_size": options.batch_size,
-                "learning_rate": options.learning_rate,
-            }
+        # Chosen anew in so few steps, negatives would say nothing of a whole training.
+        training = (
+            one.training(config.training)
+            .without_refresh()
+            .model_copy(
+                update={
+                    "epochs": options.epochs,
+                    "batch_size": options.batch_size,
+                    "learning_rate": options.learning_rate,
+                }
+            )
         )
         trials.append(Trial(one.name, mixing, training, list(seeds), mixtures))
     return trials
