@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fake_server import FakeServer
@@ -19,7 +20,7 @@ def requests(count: int) -> list[ChatRequest]:
 
 
 def run(
-    server: FakeServer, journal: Journal, asked: list[ChatRequest], **options: Any
+    server: FakeServer, journal: Journal, asked: Iterable[ChatRequest], **options: Any
 ) -> EngineSummary:
     model = OpenAICompatibleModel(server.url, "fake", timeout=options.pop("timeout", 5))
     return answer_all(asked, model, journal, **{"backoff": QUICK, **options})

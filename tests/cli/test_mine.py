@@ -81,6 +81,12 @@ def test_a_query_is_explained_without_writing_anything(
         (["--to", "st", "--output", "x.jsonl", "--llm", "local"], "--llm"),
         (["--to", "st", "--output", "x.jsonl", "--split", "none"], "train, test"),
         (["--to", "st", "--output", "x.jsonl", "--source", "run:no.trec"], "no.trec"),
+        (["--to", "st", "--output", "x.jsonl", "--search", "ivff"], "exact, flat, ivf, hnsw"),
+        (["--to", "st", "--output", "x.jsonl", "--pooling", "max"], "cls, mean, last"),
+        (["--to", "st", "--output", "x.jsonl", "--pooling", "cls"], "states its own pooling"),
+        (["--to", "st", "--output", "x.jsonl", "--dimensions", "999"], "from 1 to 384"),
+        (["--to", "st", "--output", "x.jsonl", "--device", "cuda:99"], "no such device"),
+        (["--to", "st", "--output", "x.jsonl", "--select", "top:8", "--negatives", "4"], "top:8"),
         (["--explain", "q-catt", "--source", "bm25", "--select", "top"], "'q-cat'"),
         (["--output", "run", "--negatives", "3"], "--to"),
         ([], "--output"),
@@ -132,3 +138,74 @@ def test_hostile_text_stays_text_in_a_table(syneg, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert "[bold]not markup[/bold]" in ended.out and "[red]d[/red]" in ended.out
     assert "\x1b" not in ended.out and "\u202e" not in ended.out
+
+
+def test_a_query_that_is_not_there_is_told_before_anything_is_encoded(
+    syneg, animal_folder: Path, tmp_path: Path
+) -> None:
+    one_error(
+        syneg("mine", "--dataset", animal_folder, "--explain", "q-catt", "--cache",
+              tmp_path / "kept"),
+        "'q-cat'",
+    )  # fmt: skip
+    assert not (tmp_path / "kept").exists()
+
+
+def test_prompts_and_dimensions_change_the_vectors_and_an_index_tells_its_recall(
+    syneg, animal_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("faiss")
+    paths = [tmp_path / name for name in ("whole.jsonl", "cut.jsonl")]
+    options = [
+        [],
+        ["--dimensions", 64, "--query-prompt", "find: ", "--document-prompt", "text: ",
+         "--search", "hnsw", "--device", "cpu"],
+    ]  # fmt: skip
+    ended = [
+        syneg("mine", "--dataset", animal_folder, "--select", "top:3", "--to", "flagembedding",
+              "--output", path, *more)
+        for path, more in zip(paths, options, strict=True)
+    ]  # fmt: skip
+    assert [one.code for one in ended] == [0, 0], ended[1].err
+    assert "searched by hnsw" not in ended[0].out and "searched by hnsw" in ended[1].out
+    whole, cut = (
+        [json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in paths
+    )
+    # Of a rule that says how many, nothing need be said twice.
+    assert all(len(row["neg"]) == 3 for row in whole + cut)
+    assert [row["pos_scores"] for row in whole] != [row["pos_scores"] for row in cut]
+
+
+def test_other_chunks_of_the_positive_s_document_are_left_alone(syneg, tmp_path: Path) -> None:
+    folder = tmp_path / "chunks"
+    (folder / "qrels").mkdir(parents=True)
+    rows = [
+        {"_id": f"{name}{number}", "text": f"the {name} number {number} tells of {fact}",
+         "metadata": {"source_id": name}}
+        for name in ("cat", "dog") for number, fact in enumerate(("milk", "mice", "sleep"))
+    ]  # fmt: skip
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "the cat and milk"}))
+    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\nq\tcat0\t1\n")
+
+    def mined(*more: str) -> set[str]:
+        path = tmp_path / "mined.jsonl"
+        ended = syneg("mine", "--dataset", folder, "--source", "random", "--select", "top:5",
+                      "--to", "jsonl", "--output", path, *more)  # fmt: skip
+        assert ended.code == 0, ended.err
+        assert ("same-source" in ended.out) == (not more)
+        return {one["docid"] for one in json.loads(path.read_text("utf-8"))["negatives"]}
+
+    assert mined() == {"dog0", "dog1", "dog2"}
+    assert mined("--siblings") == {"cat1", "cat2", "dog0", "dog1", "dog2"}
+
+
+def test_where_nothing_is_left_it_is_told_what_removed_it(
+    syneg, animal_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "none.jsonl"
+    ended = syneg("mine", "--dataset", animal_folder, "--source", "bm25", "--select",
+                  "score-max:0", "--to", "jsonl", "--output", path)  # fmt: skip
+    one_error(ended, "nothing to write")
+    assert "score-max:0" in ended.out and "queries have fewer than 4" in ended.out
+    assert not path.exists()

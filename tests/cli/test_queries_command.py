@@ -411,6 +411,74 @@ def test_an_empty_corpus_and_a_folder_of_something_else(
     assert read_json(tmp_path / "made" / "queries.json")["summary"]["kept"]
 
 
+def test_a_corpus_that_has_grown_costs_only_what_is_new(
+    syneg, server: FakeServer, animal_folder: Path, tmp_path: Path
+) -> None:
+    corpus, first = animal_folder / "corpus.jsonl", tmp_path / "first"
+    arguments = ["queries", "--dataset", corpus, "--llm", server.url, "--output"]
+    assert syneg(*arguments, first).code == 0
+    with corpus.open("a") as file:
+        file.write('{"_id": "new", "text": "The axolotl regrows a lost limb within a month."}\n')
+    refused(syneg(*arguments, first), "another data set", f"--journal {first / 'journal.sqlite'}")
+    server.seen.clear()
+    ended = syneg(*arguments, tmp_path / "more", "--journal", first / "journal.sqlite")
+    assert ended.code == 0, ended.err
+    assert len(server.chats) == 1 and "axolotl" in document_of(server.chats[0])
+    assert read_table(tmp_path / "more" / "queries.parquet").num_rows == 33
+
+
+def test_several_servers_within_a_limit(
+    syneg, server: FakeServer, animal_folder: Path, tmp_path: Path
+) -> None:
+    def slowly(seen: Seen) -> Reply:
+        usage = {"prompt_tokens": 300, "completion_tokens": 100}
+        return Reply(body={**write_queries(seen).body, "usage": usage}, delay=0.05)
+
+    output = tmp_path / "made"
+    with FakeServer() as other:
+        server.rule = other.rule = slowly
+        arguments = ["queries", "--dataset", animal_folder / "corpus.jsonl", "--output", output,
+                     "--llm", server.url, "--llm", other.url, "--concurrency", 1]  # fmt: skip
+        refused(syneg(*arguments, "--max-cost", 1), "--max-cost", "--prices")
+        assert not output.exists()
+        ended = syneg(*arguments, "--max-cost", 0.05, "--prices", "5,50")
+        assert ended.code == 0, ended.err
+        assert "for the money; give more with --max-cost" in ended.out
+        asked = len(server.chats) + len(other.chats)
+        assert 0 < asked < 32 and server.chats and other.chats
+        refused(syneg(*arguments, "--llm", "local"), "'local'")
+        assert syneg(*arguments).code == 0
+        assert len(server.chats) + len(other.chats) == 32
+
+
+@pytest.mark.parametrize("name", ["a\\tb", " a", "a\\n"])
+def test_an_id_that_no_judgement_can_name_is_told_before_anything_is_asked(
+    syneg, server: FakeServer, animal_folder: Path, tmp_path: Path, name: str
+) -> None:
+    corpus, output = animal_folder / "corpus.jsonl", tmp_path / "made"
+    with corpus.open("a") as file:
+        file.write(f'{{"_id": "{name}", "text": "The axolotl regrows a limb in a month."}}\n')
+    given = ["--dataset", corpus, "--llm", server.url, "--output", output]
+    refused(syneg("queries", *given), "'_id'", "tabs")
+    assert not server.seen and not output.exists()
+
+
+def test_an_address_is_looked_at_before_the_folder_is_begun(
+    syneg, animal_folder: Path, tmp_path: Path
+) -> None:
+    given = ["--llm", "ftp://x", "--output", tmp_path / "made"]
+    refused(syneg("queries", "--dataset", animal_folder, *given), "http://")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_limit_that_allows_nothing_is_told(
+    syneg, server: FakeServer, animal_folder: Path, tmp_path: Path
+) -> None:
+    given = ["--llm", server.url, "--output", tmp_path / "made", "--max-tokens", 1]
+    ended = syneg("queries", "--dataset", animal_folder, *given)
+    refused(ended, "nothing was answered", "--max-tokens")
+
+
 @pytest.mark.slow
 def test_the_local_model(syneg, animal_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")

@@ -140,3 +140,24 @@ def test_wrong_input_is_refused(stored: VectorStore, queries: np.ndarray) -> Non
     for method in ("exact", "flat"):
         with pytest.raises(InputError, match="not finite"):
             search_store(broken, stored, 3, SearchOptions(SearchMethod(method)))
+
+
+def test_auto_searches_exactly_what_the_sample_would_hold_anyway(
+    stored: VectorStore, queries: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "MOST_FOR_EXACT", 1000)
+    assert search_store(queries[:100], stored, 3).method is SearchMethod.EXACT
+
+
+@pytest.mark.parametrize("method", ["exact", "flat", "ivf", "hnsw"])
+def test_a_document_whose_vector_is_no_number_is_told(
+    tmp_path: Path, vectors: np.ndarray, queries: np.ndarray, method: str
+) -> None:
+    if method != "exact":
+        pytest.importorskip("faiss")
+    broken = vectors.copy()
+    broken[17, 3] = np.nan
+    np.save(tmp_path / "broken.npy", broken)
+    store = VectorStore(tmp_path, len(broken), 0, (tmp_path / "broken.npy",), (0,))
+    with pytest.raises(InputError, match=r"not finite.*17"):
+        search_store(queries, store, 3, SearchOptions(SearchMethod(method)))

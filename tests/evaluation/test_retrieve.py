@@ -61,3 +61,20 @@ def test_equal_scores_are_ranked_by_corpus_row() -> None:
     run = retrieve(dataset, ["q"], query, blocks, depth=10)
     assert run["doc_id"].to_pylist() == [f"d{number}" for number in range(10)]
     assert len(set(run["score"].to_pylist())) == 1
+
+
+def test_only_a_document_that_is_the_query_itself_is_left_out() -> None:
+    dataset = RetrievalDataset.from_rows(
+        "duplicates",
+        corpus=[("1", "", "who  purrs?"), ("2", "", "something else"), ("3", "", "who sings?")],
+        queries=[("1", "who purrs?"), ("2", "who barks?"), ("3", "who sings?"), ("4", "who?")],
+        qrels={},
+    )
+    vectors = np.eye(3, dtype=np.float32)
+    asked = np.concatenate([vectors, vectors[:1]])
+    run = retrieve(dataset, ["1", "2", "3", "4"], asked, [(0, vectors)], depth=3)
+    found: dict[str, set[str]] = {}
+    for row in run.to_pylist():
+        found.setdefault(row["query_id"], set()).add(row["doc_id"])
+    everything = {"1", "2", "3"}
+    assert found == {"1": {"2", "3"}, "2": everything, "3": {"1", "2"}, "4": everything}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syneg.filters.near_duplicates import bands_for, find_near_duplicates
+from syneg.filters.near_duplicates import _sharing, bands_for, find_near_duplicates
 from syneg.filters.words import runs, words
 
 _WORDS = [f"word{number}" for number in range(400)]
@@ -114,6 +114,21 @@ def test_many_copies_of_one_template_are_told_apart_in_time() -> None:
     texts = {f"n{number:04}": " ".join([*frame, *prose(number + 10, 14)]) for number in range(600)}
     assert in_common(texts["n0000"], texts["n0001"]) == pytest.approx(0.68, abs=0.02)
     assert not dropped(texts)
+
+
+def test_a_copy_is_found_among_more_of_one_template_than_are_looked_at() -> None:
+    frame = prose(4, 60)
+    texts = {f"n{number:04}": " ".join([*frame, *prose(number + 10, 16)]) for number in range(1500)}
+    texts |= {f"z{number}": texts[f"n{1490 - number:04}"] + " end" for number in range(9)}
+    assert dropped(texts) == {f"z{number}" for number in range(9)}
+
+
+def test_no_text_is_held_against_more_than_so_many() -> None:
+    kept = {0: list(range(5000)), 1: [7, 9000], 2: list(range(4000, 4500))}
+    found = _sharing([0, 1, 2], kept)
+    assert len(found) <= 1024
+    assert {7, 9000, *range(4000, 4500)} < set(found)
+    assert _sharing([1, 5], kept) == [7, 9000]
 
 
 def test_a_long_text_is_compared() -> None:

@@ -56,6 +56,31 @@ def test_the_latest_decision_counts(tmp_path: Path) -> None:
     assert standing_decisions(found) == {"a": Decision.KEEP, "b": Decision.RELABEL}
 
 
+def test_a_decision_about_a_document_holds_for_all_sources(tmp_path: Path) -> None:
+    pool = to_table(
+        [
+            Negative(
+                negative_id=f"{source}-{query}-{doc}",
+                query_id=query,
+                positive_id="p",
+                source=source,
+                doc_id=doc,
+            )
+            for source in ("bm25", "dense")
+            for query in ("q", "r")
+            for doc in ("a", "b")
+        ]
+    )
+    lines = "dense-q-a,relabel,Ada,\nbm25-q-b,drop,Ada,\ndense-q-b,keep,Bo,\n"
+    found = read_reviews(written(tmp_path, "r.csv", HEAD + lines), pool)
+    assert standing_decisions(found) == {
+        "bm25-q-a": Decision.RELABEL,
+        "dense-q-a": Decision.RELABEL,
+        "bm25-q-b": Decision.KEEP,
+        "dense-q-b": Decision.KEEP,
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -87,6 +87,28 @@ def test_one_that_is_not_there_is_set_aside(
     assert "cannot be reached" in caplog.text
 
 
+def test_one_that_gives_only_errors_is_set_aside(
+    server: FakeServer, other: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    # It fails at once, so that it always has the most free slots.
+    server.rule = lambda seen: Reply(status=500, body={"error": "the engine died"})
+    other.rule = lambda seen: Reply(body=completion("x"), delay=0.05)
+    model = language_model([server.url, other.url], "fake", concurrency=4)
+    results = ask_all(model, requests(60))
+    failed = [result for result in results if isinstance(result, LanguageModelError)]
+    assert 3 <= len(failed) == len(server.chats) <= 8
+    assert "gives only errors (the engine died)" in caplog.text
+
+
+def test_an_error_now_and_then_sets_nothing_aside(server: FakeServer, other: FakeServer) -> None:
+    for one in (server, other):
+        one.faults.extend([Reply(status=500), Reply(status=500)])
+        one.rule = lambda seen: Reply(body=completion("x"), delay=0.02)
+    model = language_model([server.url, other.url], "fake", concurrency=2)
+    ask_all(model, requests(40), workers=4)
+    assert min(len(server.chats), len(other.chats)) >= 10
+
+
 def test_one_that_comes_back_is_asked_again(server: FakeServer, other: FakeServer) -> None:
     other.stop()
     models = [OpenAICompatibleModel(one.url, "fake", pace=Pace(2)) for one in (server, other)]

@@ -109,11 +109,34 @@ def test_a_sample_stands_for_the_whole(journal: Journal) -> None:
             yield request
 
     assert estimate(work(), "fake", journal, sample=50, total=1000).requests == 1000
-    assert read <= 51
+    assert read <= 981  # evenly spaced, and nothing is read behind the last
     with pytest.raises(InputError, match="unknown length"):
         estimate(work(), "fake", journal, sample=50)
     with pytest.raises(InputError, match="sample"):
         estimate(requests(5), "fake", journal, sample=0)
+
+
+def test_a_sample_is_not_the_answered_beginning(server: FakeServer, journal: Journal) -> None:
+    work = [ChatRequest(system="s", user=f"request {number:04}") for number in range(1000)]
+    run(server, journal, work[:200], concurrency=4)
+    for some in (work, iter(work)):
+        found = estimate(some, "fake", journal, prices=PRICES, sample=100, total=1000)
+        assert (found.items, found.items_read) == (1000, 100)
+        assert (found.answered, found.requests) == (200, 800)
+        assert found.cost is not None and found.cost > 0
+
+
+def test_limits_per_minute_make_it_longer(server: FakeServer, journal: Journal) -> None:
+    run(server, journal, requests(20), concurrency=4)
+    work = requests(140)  # 120 to be asked, 10 + 5 tokens each
+    plain = estimate(work, "fake", journal, concurrency=4).seconds
+    assert plain is not None and plain < 60
+    slow = estimate(work, "fake", journal, concurrency=4, requests_per_minute=60)
+    assert slow.seconds == pytest.approx(120)
+    slow = estimate(work, "fake", journal, requests_per_minute=60, tokens_per_minute=300)
+    assert slow.seconds == pytest.approx(6 * 60, rel=0.05)
+    fast = estimate(work, "fake", journal, concurrency=4, requests_per_minute=1e9)
+    assert fast.seconds == plain
 
 
 def test_no_work(journal: Journal) -> None:

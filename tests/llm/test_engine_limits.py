@@ -112,6 +112,30 @@ def test_a_server_that_does_not_count_is_counted_for(server: FakeServer, journal
     assert summary.completion_tokens == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "finish"),
+    [("", "length"), ("", "stop"), ("I cannot help with that.", "stop"), ("x", "content_filter")],
+)
+def test_replies_that_are_no_answers_are_paid_for_and_stop_at_the_limit(
+    server: FakeServer, journal: Journal, text: str, finish: str
+) -> None:
+    server.rule = lambda seen: Reply(body=completion(text, finish))
+    asked = [
+        ChatRequest(system="s", user=str(number), max_tokens=5, schema={"type": "object"})
+        for number in range(400)
+    ]
+    limits = Limits(cost=1.0)
+    summary = run(server, journal, asked, limits=limits, prices=PRICES, concurrency=4)
+    assert summary.stopped_by == "cost"
+    assert summary.cost == pytest.approx(len(server.chats) * COST)
+    assert 48 <= len(server.chats) <= 50
+    assert journal.spent("synthesize").cost == pytest.approx(summary.cost)
+    assert (summary.requests, summary.answered_now, journal.totals().answers) == (0, 0, 0)
+    again = run(server, journal, asked, limits=limits, prices=PRICES, concurrency=4)
+    assert again.stopped_by == "cost"
+    assert len(server.chats) <= 50
+
+
 def test_the_smaller_of_two_time_limits_holds(server: FakeServer, journal: Journal) -> None:
     server.rule = lambda seen: Reply(body=completion("x"), delay=0.05)
     summary = run(server, journal, requests(500), seconds=60, limits=Limits(seconds=0.4))

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import gc
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from fake_server import FakeServer, Reply, Seen, completion, echo
 from processes import obey_interrupts
 from syneg.errors import InputError
 from syneg.llm.journal import Journal
-from syneg.llm.protocol import FailureKind
+from syneg.llm.protocol import ChatRequest, FailureKind
 
 
 def number_of(seen: Seen) -> int:
@@ -110,3 +113,29 @@ def test_stopped_from_outside_it_goes_on_where_it_was(
         summary = run(server, journal, requests(answers + 20))
         assert summary.answered_before == answers
         assert summary.answered_now == 20
+
+
+def test_failures_are_remembered_without_what_was_asked_and_replied(
+    server: FakeServer, journal: Journal
+) -> None:
+    # The fake server would keep every request; here only what the engine keeps is looked at.
+    server.rule = lambda seen: Reply(body=completion("I cannot help with that. " + "x" * 20_000))
+    kept: list[int] = []
+
+    def work() -> Iterator[ChatRequest]:
+        for number in range(400):
+            server.seen.clear()
+            if number in (200, 399):
+                gc.collect()
+                kept.append(tracemalloc.get_traced_memory()[0])
+            yield ChatRequest(
+                system="s", user=f"{number} " + "y" * 20_000, schema={"type": "object"}
+            )
+
+    tracemalloc.start()
+    try:
+        summary = run(server, journal, work(), attempts=1, concurrency=2)
+    finally:
+        tracemalloc.stop()
+    assert summary.failed[FailureKind.REFUSAL].count == 400
+    assert kept[1] - kept[0] < 200 * 5_000

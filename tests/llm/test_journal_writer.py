@@ -158,3 +158,48 @@ def test_several_processes_write_in_groups(tmp_path: Path) -> None:
         for process in range(3):
             one = ChatRequest(system=f"system {process}", user="19 19")
             assert journal.get(one.key("m")) is not None
+
+
+INTERRUPTED = """
+import asyncio, os, signal, sqlite3, sys, threading, time
+from pathlib import Path
+from syneg.llm.journal import Journal
+from syneg.llm.journal_rows import StoredAnswer
+from syneg.llm.journal_writer import JournalWriter
+from syneg.llm.protocol import ChatAnswer, ChatRequest
+
+def entry(number):
+    request = ChatRequest(system="s", user=str(number))
+    answer = ChatAnswer(text="t", finish="stop", prompt_tokens=4, completion_tokens=1, seconds=0.1)
+    return StoredAnswer(request.key("m"), request, "m", answer)
+
+async def work(path):
+    with Journal(path) as journal:
+        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")  # The writer has to wait.
+        def interrupt():
+            for _ in range(2):
+                time.sleep(0.2)
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            other.execute("COMMIT")
+        with JournalWriter(journal, "task") as writer:
+            writer.store(entry(0))
+            time.sleep(0.1)  # It is being written; the others stand behind it.
+            for number in range(1, 20):
+                writer.store(entry(number))
+            threading.Thread(target=interrupt).start()
+
+try:
+    asyncio.run(work(Path(sys.argv[1])))
+except KeyboardInterrupt:
+    sys.exit(7)
+"""
+
+
+def test_interrupted_twice_all_is_stored_first(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, path], timeout=60)
+    assert done.returncode == 7
+    with Journal(path) as journal:
+        assert journal.totals().answers == 20

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mining.counting import Counting, Miner, chosen
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.encoders.encoder import SentenceEncoder, Vectors
 from syneg.errors import InputError
-from syneg.mining.alone import Mined, MiningPlan, mine_negatives
+from syneg.mining.alone import MiningPlan, mine_negatives
 from syneg.mining.examples import chosen_examples
 from syneg.mining.explain import explain
 from syneg.mining.references import Reference
@@ -19,57 +19,9 @@ from syneg.mining.rules import parse_rules
 from syneg.mining.source_names import parse_sources
 from syneg.mining.statistics import removed_rows, similarity_rows, too_few
 
-Miner = Callable[..., Mined]
-
-
-class Counting:
-    """The real encoder, which also counts what it encodes."""
-
-    def __init__(self, encoder: SentenceEncoder) -> None:
-        self.encoder = encoder
-        self.texts = 0
-
-    @property
-    def fingerprint(self) -> str:
-        return self.encoder.fingerprint
-
-    def encode_queries(self, texts: list[str]) -> Vectors:
-        self.texts += len(texts)
-        return self.encoder.encode_queries(texts)
-
-    def encode_documents(self, texts: list[str]) -> Vectors:
-        self.texts += len(texts)
-        return self.encoder.encode_documents(texts)
-
-    def count_too_long(self, texts: list[str]) -> int:
-        return self.encoder.count_too_long(texts)
-
-
-@pytest.fixture
-def encoder(minilm: SentenceEncoder) -> Counting:
-    return Counting(minilm)
-
-
-@pytest.fixture
-def mine(encoder: Counting, tmp_path: Path) -> Miner:
-    def run(
-        data: RetrievalDataset, *rules: str, sources: tuple[str, ...] = ("dense",), **options
-    ) -> Mined:
-        plan = MiningPlan(parse_sources(sources), parse_rules(rules), **options)
-        return mine_negatives(data, plan, cache=tmp_path / "cache", load_encoder=lambda: encoder)
-
-    return run
-
 
 def no_model() -> SentenceEncoder:
     raise AssertionError("no model is needed")
-
-
-def chosen(mined: Mined) -> dict[str, list[str]]:
-    return {
-        one.query_id: [passage.doc_id for passage in one.negatives]
-        for one in chosen_examples(mined)
-    }
 
 
 def tiny(corpus: list[str], positives: dict[str, list[int]]) -> RetrievalDataset:

@@ -74,6 +74,7 @@ def test_a_run_is_ordered_by_score_whatever_its_ranks_say(
     [
         ("q1 Q0 d3 1 x tag", "system.trec:2: field 'score': is no finite number (got 'x')"),
         ("q1 Q0 d3 1 nan tag", "system.trec:2: field 'score'"),
+        ("q1 Q0 d3 1 1e39 tag", "system.trec:2: field 'score'"),
         ("q1 Q0 d3 1 2.0", "system.trec:2: the line has 5 fields, not 6"),
         ("q1 Q0 d9 1 2.0 tag", "system.trec:2: field 'document id': the corpus has no such"),
     ],
@@ -134,7 +135,16 @@ def test_an_earlier_file_that_is_none_is_told(data: RetrievalDataset, tmp_path: 
     pq.write_table(pa.table({"query_id": ["q1"]}), tmp_path / "b.parquet")
     pq.write_table(pa.table({"query_id": ["q1"], "doc_id": ["d9"]}), tmp_path / "c.parquet")
     (tmp_path / "empty").mkdir()
+    whole = {"query_id": ["q1"], "doc_id": ["d3"]}
+    pq.write_table(pa.table({**whole, "score": ["high"]}), tmp_path / "e.parquet")
+    pq.write_table(pa.table({**whole, "query_id": [["q1"]]}), tmp_path / "f.parquet")
+    pq.write_table(pa.table({**whole, "score": [-1e300]}), tmp_path / "g.parquet")
+    pq.write_table(pa.table({**whole, "query_id": ["other"]}), tmp_path / "h.parquet")
     for name, told in (
+        ("e.parquet", "field 'score': the column holds string"),
+        ("f.parquet", "field 'query_id': the column holds list"),
+        ("g.parquet", "field 'score': a score is too large"),
+        ("h.parquet", "names no query of the split 'train'"),
         ("a.parquet", "no Parquet file"),
         ("b.parquet", "field 'doc_id': the table has no such column"),
         ("c.parquet", "field 'doc_id': the corpus has no such document"),

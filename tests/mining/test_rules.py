@@ -109,6 +109,7 @@ def test_the_fingerprint_holds_what_decides_and_nothing_else() -> None:
         (["bm26"], "did you mean 'bm25'"),
         (["fusion:bm25"], "at least two"),
         (["fusion:bm25+fusion:bm25+dense"], "at least two"),
+        (["fusion:bm25+bm25"], "stands twice"),
         (["run"], "write it like run:FILE"),
         (["run:"], "write it like run:FILE"),
         (["bm25:english"], "write it like bm25"),

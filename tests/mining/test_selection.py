@@ -214,3 +214,9 @@ def test_blocks_hold_every_query_once_and_few_rows(counts: list[int], most: int)
     for one in blocks:
         size = one.stop - one.start
         assert size == 1 or size * max(counts[one]) <= most
+
+
+def test_a_rule_that_is_given_twice_counts_what_it_removed_once() -> None:
+    found, known = candidates_of([[0.9, 0.6, 0.3]]), positives_of([[0.65]])
+    done = select(found, known, parse_rules(["perc-pos:0.95", "perc-pos:0.95"]))
+    assert done.removed()["perc-pos:0.95"] == 1

@@ -225,3 +225,40 @@ def test_what_was_judged_relevant_is_a_positive_with_an_instance_of_its_own() ->
     ]
     used = {one for ids in result.instances["negative_ids"].to_pylist() for one in ids}
     assert not used & {text.negative_id, document.negative_id}
+
+
+def test_what_one_source_found_relevant_is_no_negative_from_another() -> None:
+    rows = [mined("q0", source, doc, 1) for source in ("bm25", "dense", "random")
+            for doc in ("a", "b", "c")]  # fmt: skip
+    said = Verdict(
+        negative_id=rows[0].negative_id,
+        filter="review",
+        fingerprint="f",
+        decision=Decision.RELABEL,
+        reviewer="Ada",
+        time=now(),
+    )
+    options = MixingOptions(synthetic=0, retrieved=2)
+    result = mix(PAIRS[:1], to_table(rows), verdicts_to_table([said]), options)
+    documents = {row.negative_id: row.doc_id for row in rows}
+    found = {
+        row["positive_id"]: sorted(documents[one] for one in row["negative_ids"])
+        for row in result.instances.to_pylist()
+    }
+    assert found == {"p0": ["b", "c"], "a": ["b", "c"]}
+
+
+def test_the_order_of_many_pairs_changes_none_of_them() -> None:
+    rows = [mined(f"q{number}", "bm25", f"d{number}-{place}", place)
+            for number in range(2_600) for place in (1, 2, 3)]  # fmt: skip
+    pairs = [(f"q{number % 2_600}", f"p{number}") for number in range(5_200)]
+    shuffled = random.Random(0).sample(pairs, len(pairs))
+    options = MixingOptions(synthetic=0, retrieved=2)
+    one, other = (
+        mix(given, to_table(rows), verdicts_to_table([]), options) for given in (pairs, shuffled)
+    )
+    found = one.instances.to_pylist()
+    assert [(row["query_id"], row["positive_id"]) for row in found] == pairs
+    assert sorted(found, key=str) == sorted(other.instances.to_pylist(), key=str)
+    owners = {row.negative_id: row.query_id for row in rows}
+    assert all(owners[name] == row["query_id"] for row in found for name in row["negative_ids"])

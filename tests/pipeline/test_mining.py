@@ -80,12 +80,14 @@ def test_a_run_takes_its_candidates_from_files_and_keeps_what_rules_removed(
     assert summaries["filter"]["mined_judged"] == negatives.num_rows
     mixed = run_pipeline(config, output, until="mix")["mix"]
     assert {"fusion", "run-system"} <= set(mixed["by_source"])
-    # Another selection is judged again; nothing is mined again.
+    # Another selection is judged again in seconds; nothing is mined again.
     before = {path: path.stat().st_mtime_ns for path in (output / "pool/negatives").iterdir()}
-    with pytest.raises(InputError, match=r"mining\.select"):
-        run_pipeline(
-            load_config(output / "config.yaml", ["mining.select=[rank:1-3]"]), output, until="mine"
-        )
+    stricter = load_config(output / "config.yaml", ["mining.select=[similarity-max:0.2]"])
+    again = run_pipeline(stricter, output, until="filter")
+    assert again["filter"]["mined_dropped"] > verdicts.num_rows
     assert before == {
         path: path.stat().st_mtime_ns for path in (output / "pool/negatives").iterdir()
     }
+    # What is mined is another matter.
+    with pytest.raises(InputError, match=r"mining\.depth"):
+        run_pipeline(load_config(output / "config.yaml", ["mining.depth=5"]), output, until="mine")

@@ -140,12 +140,19 @@ def test_another_configuration_is_refused_with_the_difference(finished) -> None:
 def test_stages_that_are_yet_to_come_may_change(tmp_path: Path, write_animals) -> None:
     data = write_animals(tmp_path / "animals")
     run_pipeline(config_for(data), tmp_path / "run", until="mix")
-    with pytest.raises(InputError, match=r"mixing\.retrieved: 2 → 4"):
-        run_pipeline(config_for(data, **{"mixing.retrieved": 4}), tmp_path / "run", until="mix")
-    config = config_for(data, **{"training.epochs": 1})
+    # A mixture takes seconds, so it is made anew; what was mined stays.
+    mined = (tmp_path / "run/pool/negatives/bm25.parquet").stat().st_mtime_ns
+    changed = {"mixing.retrieved": 3}
+    mixed = run_pipeline(config_for(data, **changed), tmp_path / "run", until="mix")["mix"]
+    assert sum(mixed["by_source"].values()) == 3 * mixed["instances"]
+    assert (tmp_path / "run/pool/negatives/bm25.parquet").stat().st_mtime_ns == mined
+    config = config_for(data, **{**changed, "training.epochs": 1})
     summaries = run_pipeline(config, tmp_path / "run", until="train")
     assert set(summaries["train"]["development"]) == {"1"}
     assert load_config(tmp_path / "run" / "config.yaml") == config
+    # A model was trained on it: another mixture is another run.
+    with pytest.raises(InputError, match=r"mixing\.retrieved: 3 → 4"):
+        run_pipeline(config_for(data, **{"mixing.retrieved": 4}), tmp_path / "run", until="mix")
 
 
 def test_a_run_goes_on_from_another_working_directory(
@@ -265,11 +272,11 @@ def test_training_does_not_go_on_from_another_mixture(tmp_path: Path, write_anim
     folder = tmp_path / "run"
     run_pipeline(config, folder, until="mix")
     run = Run(folder, config, Manifest(folder, config))
-    checkpoint = _training_folder(run) / "checkpoint-1"
+    checkpoint = _training_folder(run, None) / "checkpoint-1"
     checkpoint.mkdir()
-    assert _training_folder(run).joinpath("checkpoint-1").is_dir()
+    assert _training_folder(run, None).joinpath("checkpoint-1").is_dir()
     (folder / "mixture.parquet").write_bytes(b"another")
-    assert not _training_folder(run).joinpath("checkpoint-1").exists()
+    assert not _training_folder(run, None).joinpath("checkpoint-1").exists()
 
 
 def test_two_processes_do_not_share_a_run_folder(tmp_path: Path) -> None:

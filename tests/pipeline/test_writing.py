@@ -62,6 +62,22 @@ def test_a_limit_of_money_stops_and_a_higher_one_goes_on(
     assert second["proposed"] == 10 == len(server.chats)
 
 
+def test_the_server_may_move_while_more_is_written(
+    server: FakeServer, animal_folder: Path, tmp_path: Path
+) -> None:
+    values = {"llm.model": "fake"}
+    first = config(animal_folder, server, **values, **{"llm.queries": 4})
+    run_pipeline(first, tmp_path / "run", until="synthesize")
+    with FakeServer() as other:
+        other.rule = answer
+        moved = config(animal_folder, other, **values)
+        summary = run_pipeline(moved, tmp_path / "run", until="synthesize")["synthesize"]
+        assert (len(server.chats), len(other.chats), summary["proposed"]) == (4, 6, 10)
+    with pytest.raises(InputError, match=r"llm\.server"):
+        gone = load_config(tmp_path / "run" / "config.yaml", ["llm.server=none"])
+        run_pipeline(gone, tmp_path / "run", until="synthesize")
+
+
 def test_what_was_refused_is_reported_and_asked_again_only_when_told(
     server: FakeServer, animal_folder: Path, tmp_path: Path
 ) -> None:

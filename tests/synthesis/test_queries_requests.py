@@ -61,6 +61,14 @@ def test_documents_that_get_no_query() -> None:
         choose_documents(data, seed=0, excluded={"a", "b", "e"})
 
 
+def test_a_copy_of_what_is_measured_gets_no_query() -> None:
+    text = "The same words stand in both of them."
+    data = corpus({"a": text, "b": text.upper(), "c": "Other words stand in this one alone."})
+    chosen = choose_documents(data, seed=0, excluded={"a"})
+    assert data.document_ids(chosen.rows) == ["c"]
+    assert (chosen.excluded, chosen.repeated) == (2, 0)
+
+
 def test_requests_are_made_when_they_are_looked_at() -> None:
     prompt = QueryPrompt(QueryOptions())
     rows = choose_documents(NUMBERED, seed=0).rows

@@ -9,14 +9,19 @@ from pathlib import Path
 from syneg.cli.console import ConsoleProgress, out
 from syneg.cli.mined import explanation_tables, print_wide, summary_lines, summary_tables
 from syneg.datasets.load import load_dataset
-from syneg.encoders.encoder import Encoder, Precision, load_encoder
+from syneg.encoders.contract import Encoder, Precision
+from syneg.encoders.devices import load_encoders, mining_precision
+from syneg.encoders.loading import Pooling
+from syneg.encoders.nearest import SearchMethod, SearchOptions
 from syneg.errors import InputError
 from syneg.files import write_table
 from syneg.mining.alone import Mined, MiningPlan, mine_negatives
 from syneg.mining.examples import chosen_examples, whole_corpus
-from syneg.mining.explain import explain
+from syneg.mining.explain import explain, find_query
 from syneg.mining.references import Reference
 from syneg.mining.rules import parse_rules
+from syneg.mining.siblings import source_documents
+from syneg.mining.source import split_positives
 from syneg.mining.source_names import parse_sources
 from syneg.negatives.export import ExportFormat, check_export, export_examples
 
@@ -42,6 +47,13 @@ class Alone:
         max_length: Most tokens read of a text; None leaves the model's own limit.
         trust_remote_code: Whether code that comes with the model may run.
         offline: Forbid every request that leaves this machine.
+        pooling: "cls", "mean" or "last", for a plain Transformers model; None: see
+            `load_encoder`.
+        dimensions: Of the vectors, the first so many are kept; None keeps all.
+        query_prompt: Put before every query; None leaves the model's own.
+        document_prompt: Put before every document; None leaves the model's own.
+        device: For example "cuda:0"; None takes every GPU there is.
+        siblings: Whether other chunks of a positive's document may be negatives.
     """
 
     dataset: str | None
@@ -56,6 +68,12 @@ class Alone:
     max_length: int | None
     trust_remote_code: bool
     offline: bool
+    pooling: str | None = None
+    dimensions: int | None = None
+    query_prompt: str | None = None
+    document_prompt: str | None = None
+    device: str | None = None
+    siblings: bool = False
 
     @staticmethod
     def planned(
@@ -68,29 +86,36 @@ class Alone:
         negatives: int | None,
         split: str | None,
         seed: int | None,
+        search: str | None = None,
     ) -> MiningPlan:
         """Return the plan that the options mean.
 
         Raises:
-            InputError: A source, rule or reference is not known.
+            InputError: A source, rule, reference or way of searching is not known, or the
+                rule that chooses and `negatives` name different numbers.
         """
-        known = [one.value for one in Reference]
-        if reference is not None and reference not in known:
+        _check_name("reference", reference, [one.value for one in Reference])
+        _check_name("way of searching", search, [one.value for one in SearchMethod], "--search")
+        rules = parse_rules(select or ["perc-pos:0.95"], field="--select")
+        count = rules[-1].count
+        if negatives is not None and count is not None and negatives != count:
             raise InputError(
-                "there is no such reference",
-                field="--reference",
-                value=reference,
-                remedy=f"one of: {', '.join(known)}",
+                f"the rule '{rules[-1].text}' chooses {count} negatives for each query",
+                field="--negatives",
+                value=negatives,
+                remedy="say it once: here, or in the rule",
             )
         return MiningPlan(
             parse_sources(source or ["dense"], field="--source"),
-            parse_rules(select or ["perc-pos:0.95"], field="--select"),
-            negatives=negatives or 4,
+            rules,
+            negatives=negatives or count or 4,
             split=split or "train",
             reference=Reference(reference or Reference.NEAREST),
             depth=depth or 100,
             language=language or "english",
             seed=seed or 0,
+            # Its own draws follow no seed that is given: another seed need not search again.
+            search=SearchOptions(SearchMethod(search or SearchMethod.AUTO)),
         )
 
     def mine(self) -> None:
@@ -101,6 +126,10 @@ class Alone:
         """
         to = self._check()
         data = load_dataset(str(self.dataset), skip_unknown=self.skip_unknown, offline=self.offline)
+        if self.explain is not None:
+            # A query that is not there is told before anything slow begins.
+            known = split_positives(data, self.plan.split).query_ids
+            find_query(self.explain, list(known), data.name)
         beside = Path() if self.output is None else self.output.parent
         mined = mine_negatives(
             data,
@@ -108,16 +137,17 @@ class Alone:
             cache=self.cache or beside / CACHE,
             load_encoder=self._load_encoder,
             progress=ConsoleProgress(),
+            sources=None if self.siblings else source_documents(str(self.dataset), data),
         )
         if self.explain is not None:
             for table in explanation_tables(explain(mined, self.explain)):
                 print_wide(table)
         if to is not None and self.output is not None:
-            lines = [*summary_lines(mined), *_export(mined, to, self.output, self.plan.negatives)]
+            # Shown first: where nothing is left to write, it tells why.
             for table in summary_tables(mined):
                 out.print(table)
-            for line in lines:
-                out.print(line, highlight=False, markup=False)
+            _say(summary_lines(mined))
+            _say(_export(mined, to, self.output, self.plan.negatives))
 
     def _check(self) -> ExportFormat | None:
         """Refuse what is wrong before anything slow begins."""
@@ -125,13 +155,8 @@ class Alone:
             raise InputError(
                 "no data set is named", field="--dataset", remedy="give a BEIR folder or 'pydocs'"
             )
-        if self.precision not in _PRECISIONS:
-            raise InputError(
-                "there is no such precision",
-                field="--precision",
-                value=self.precision,
-                remedy=f"one of: {', '.join(_PRECISIONS)}",
-            )
+        _check_name("precision", self.precision, _PRECISIONS)
+        _check_name("pooling", self.pooling, [one.value for one in Pooling])
         if self.to is None:
             return None
         if self.output is None:
@@ -143,17 +168,36 @@ class Alone:
         if precision == "auto":
             import torch
 
-            from syneg.training.options import TrainingOptions
-            from syneg.training.preparation import training_precision
-
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-            precision = training_precision(TrainingOptions(), device)
-        return load_encoder(
+            best = "cuda" if torch.cuda.is_available() else "cpu"
+            precision = mining_precision(self.device or best)
+        return load_encoders(
             self.model,
+            devices=None if self.device is None else [self.device],
             precision=Precision(precision),
             max_length=self.max_length,
             trust_remote_code=self.trust_remote_code,
             offline=self.offline,
+            pooling=None if self.pooling is None else Pooling(self.pooling),
+            dimensions=self.dimensions,
+            query_prompt=self.query_prompt,
+            document_prompt=self.document_prompt,
+        )
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        out.print(line, highlight=False, markup=False)
+
+
+def _check_name(
+    what: str, name: str | None, known: Sequence[str], option: str | None = None
+) -> None:
+    if name is not None and name not in known:
+        raise InputError(
+            f"there is no such {what}",
+            field=option or f"--{what}",
+            value=name,
+            remedy=f"one of: {', '.join(known)}",
         )
 
 

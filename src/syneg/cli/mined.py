@@ -54,6 +54,12 @@ def summary_lines(mined: Mined) -> list[str]:
         f"{int(counts.sum()):,} negatives for {int((counts > 0).sum()):,} of {len(counts):,} "
         f"queries; {mined.reference.value} positive as the reference."
     ]
+    for name, told in mined.searches.items():
+        if "recall" in told:
+            lines.append(
+                f"{name}: searched by {told['method']}, which finds {told['recall']:.4f} of what "
+                f"exact search finds ({told['sampled_queries']:,} queries were compared)."
+            )
     short = too_few(mined)
     if short:
         why = ", ".join(f"{count:,} {_why(name)}" for name, count in short.items())

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from syneg.cli.console import ConsoleProgress, err, out, say_interrupted
 from syneg.evaluation.decision import headline
+from syneg.llm.outcome_lines import outcome_lines
 from syneg.pipeline.config import RunConfig
 from syneg.pipeline.pipeline import run_pipeline
 
@@ -45,6 +46,10 @@ def run_and_show(
         )
     except KeyboardInterrupt:
         raise typer.Exit(say_interrupted()) from None
+    for asked in (summaries.get("synthesize", {}), _judging(summaries)):
+        if "asked" in asked:
+            for sentence in outcome_lines(asked):
+                out.print(sentence, highlight=False, markup=False)
     line = pilot_line(summaries.get("pilot", {}), config)
     if line is not None:
         out.print(line, highlight=False, markup=False)
@@ -69,6 +74,11 @@ def run_and_show(
         err.print(f"next: syneg run --output {output}", highlight=False, markup=False)
     if is_demo:
         out.print(_STAND_IN, highlight=False, markup=False)
+
+
+def _judging(summaries: Mapping[str, Any]) -> dict[str, Any]:
+    asked: dict[str, Any] = summaries.get("filter", {}).get("judge", {}).get("asking", {})
+    return asked
 
 
 def metrics_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:

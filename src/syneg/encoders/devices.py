@@ -45,6 +45,11 @@ class EncoderGroup:
         """Hash of all that changes the vectors, the same on every device."""
         return self.members[0].fingerprint
 
+    @property
+    def device(self) -> str:
+        """The first device."""
+        return str(getattr(self.members[0], "device", "cpu"))
+
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Return one row per query, shape (n, dimensions), float32."""
         return self.members[0].encode_queries(texts)

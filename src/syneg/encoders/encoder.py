@@ -59,6 +59,11 @@ class SentenceEncoder:
         self._reader = TextReader(model)
 
     @property
+    def device(self) -> str:
+        """Where the model computes, for example "cpu" or "cuda:0"."""
+        return str(self.model.device)
+
+    @property
     def fingerprint(self) -> str:
         """Hash of all that changes the vectors."""
         parts = [self._files, self.model.max_seq_length, self.precision.value, self.model.prompts]

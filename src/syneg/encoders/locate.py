@@ -96,7 +96,7 @@ def model_fingerprint(folder: Path) -> str:
     files = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix in {".json", ".safetensors", ".txt", ".model"}
+        if path.suffix in {".json", ".safetensors", ".txt", ".model", ".py"}
         and path.name != "data_config.json"
         and not path.name.startswith(".")
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -42,8 +43,9 @@ class SearchOptions:
     Attributes:
         method: `exact` looks at every document, block by block from disk. The others hold the
             corpus in memory, in an index of FAISS: `flat` looks at every document too, `ivf`
-            and `hnsw` at a part. `auto` is exact up to a million documents and `ivf` beyond,
-            or exact everywhere where FAISS is not installed.
+            and `hnsw` at a part. `auto` is exact up to a million documents and `ivf` beyond;
+            it is exact everywhere where FAISS is not installed, and where there are no more
+            queries than the sample, which is searched for exactly in any case.
         target_recall: Share of what exact search finds that `ivf` and `hnsw` must find.
         sample: So many of the queries, drawn with the seed, are searched for exactly too, to
             set the index and to measure its recall.
@@ -59,6 +61,13 @@ class SearchOptions:
     screening: Precision | None = None
     device: str = "cpu"
     seed: int = 0
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """All that changes what is found: for the names of caches."""
+        if self.method is SearchMethod.EXACT:
+            return (self.method.value,)
+        return (self.method.value, self.target_recall, self.sample, self.seed)
 
     def __post_init__(self) -> None:
         if not 0 < self.target_recall <= 1:
@@ -90,6 +99,15 @@ class Nearest:
     recall: float
     sampled: int
     effort: int
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The method and, for an index, its recall and how it was measured."""
+        told: dict[str, Any] = {"method": self.method.value}
+        if self.method is not SearchMethod.EXACT:
+            told |= {"recall": round(self.recall, 4), "sampled_queries": self.sampled}
+            told |= {"effort": self.effort}
+        return told
 
 
 def search_store(
@@ -131,7 +149,7 @@ def search_store(
             file=store.folder,
             remedy="encode both with the same model, cut to the same dimensions",
         )
-    method = _chosen(options.method, store.rows)
+    method = _chosen(options, store.rows, len(queries))
     if method is SearchMethod.EXACT or not store.rows or not len(queries):
         rows, scores = _exact(queries, store, depth, options)
         return Nearest(rows, scores, SearchMethod.EXACT, 1.0, 0, 0)
@@ -144,10 +162,11 @@ def _by_index(
     # FAISS would sort what is not finite somewhere.
     if not np.isfinite(queries).all():
         raise InputError("the vector of a query holds numbers that are not finite", field="queries")
-    index = build_index(kind, store.blocks, store.rows, store.dimensions, seed=options.seed)
     generator = generator_for(options.seed, "recall of the index")
     sample = generator.permutation(len(queries))[: options.sample]
+    # It refuses documents' numbers that are not finite, which would end FAISS in the middle.
     expected, _ = _exact(queries[sample], store, depth, options)
+    index = build_index(kind, store.blocks, store.rows, store.dimensions, seed=options.seed)
     if kind is not IndexKind.FLAT:
         reached = tune_effort(index, queries[sample], expected, options.target_recall)
         if reached < options.target_recall:
@@ -176,10 +195,10 @@ def _fastest(device: str) -> Precision:
         return Precision.FLOAT32  # NumPy alone searches too.
 
 
-def _chosen(method: SearchMethod, rows: int) -> SearchMethod:
-    if method is not SearchMethod.AUTO:
-        return method
-    if rows <= MOST_FOR_EXACT:
+def _chosen(options: SearchOptions, rows: int, queries: int) -> SearchMethod:
+    if options.method is not SearchMethod.AUTO:
+        return options.method
+    if rows <= MOST_FOR_EXACT or queries <= options.sample:
         return SearchMethod.EXACT
     try:
         import faiss  # noqa: F401

@@ -58,10 +58,15 @@ class VectorStore:
         wanted = np.asarray(rows, dtype=np.int64)
         result = np.zeros((len(wanted), self.dimensions), np.float32)
         numbers = np.searchsorted(np.array(self.starts, np.int64), wanted, side="right") - 1
-        for number in np.unique(numbers[wanted >= 0]):
-            inside = (numbers == number) & (wanted >= 0)
-            block = _mapped(self.files[int(number)])
-            result[inside] = block[wanted[inside] - self.starts[int(number)]]
+        numbers[wanted < 0] = -1
+        # The rows of a file lie together then: there may be as many files as rows.
+        order = np.argsort(numbers, kind="stable")
+        order = order[int((numbers < 0).sum()) :]
+        for inside in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+            if len(inside):
+                number = int(numbers[inside[0]])
+                block = _mapped(self.files[number])
+                result[inside] = block[wanted[inside] - self.starts[number]]
         return result
 
 

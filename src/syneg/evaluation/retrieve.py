@@ -26,6 +26,7 @@ RUN_SCHEMA = pa.schema(
     ]
 )
 DEPTH = 100
+_LOOKED_UP_AT_ONCE = 4096
 _SPACES = re.compile(r"\s")
 
 
@@ -113,8 +114,13 @@ def _encoded(found: re.Match[str]) -> str:
 
 def _own_rows(dataset: RetrievalDataset, query_ids: list[str]) -> np.ndarray:
     own = dataset.document_rows(query_ids)
-    for number in np.flatnonzero(own >= 0):
-        document = dataset.document_texts([int(own[number])])[0]
-        if document.split() != dataset.query_texts([query_ids[number]])[0].split():
-            own[number] = -1
+    places = np.flatnonzero(own >= 0)
+    # All of a part are looked up together: each look-up goes through all queries.
+    for start in range(0, len(places), _LOOKED_UP_AT_ONCE):
+        part = places[start : start + _LOOKED_UP_AT_ONCE]
+        documents = dataset.document_texts(own[part])
+        queries = dataset.query_texts([query_ids[place] for place in part.tolist()])
+        for place, document, query in zip(part.tolist(), documents, queries, strict=True):
+            if document.split() != query.split():
+                own[place] = -1
     return own

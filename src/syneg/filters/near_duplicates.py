@@ -24,6 +24,7 @@ _HASHES = 128
 _BATCH = 1_024
 _MISSED = 1e-3
 _MOST_COMPARED = 64
+_MOST_LOOKED_AT = 1_024
 _SLACK = 0.15
 _REMEMBERED = 8_192
 
@@ -69,7 +70,8 @@ def find_near_duplicates(
     Going through the ids in their order, a text is dropped if it is a near-copy of one that
     stays. So neither the order of the pool nor its parts matter, and a text is not dropped for
     being like one that is dropped itself. A text is compared with at most 64 others, those
-    that are most alike by their signatures.
+    that are most alike by their signatures; of texts that all follow one pattern, and so share
+    bands with all others, only the 1,024 that share the rarest bands are looked at.
 
     Args:
         ids: The negatives' ids, each once.
@@ -116,7 +118,7 @@ def _copies(
         mine = groups.get(row)
         if mine is None:
             continue
-        others = sorted({other for group in mine for other in kept.get(group, ())})
+        others = _sharing(mine, kept)
         best = max(
             ((_in_common(read(row), read(one)), -place, one)
              for place, one in enumerate(_most_alike(row, others, signatures, share))),
@@ -127,6 +129,16 @@ def _copies(
             continue
         for group in mine:
             kept.setdefault(group, []).append(row)
+
+
+def _sharing(groups: Sequence[int], kept: dict[int, list[int]]) -> list[int]:
+    """Return the texts in some bands, those of the rarest bands first where there are many."""
+    found: set[int] = set()
+    for group in sorted(groups, key=lambda one: (len(kept.get(one, ())), one)):
+        found.update(kept.get(group, ())[: _MOST_LOOKED_AT - len(found)])
+        if len(found) >= _MOST_LOOKED_AT:
+            break
+    return sorted(found)
 
 
 def _most_alike(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,17 @@ def read_reviews(path: Path, negatives: pa.Table) -> pa.Table:
     with a header (`.csv`), with the fields negative_id, decision (keep, drop or relabel),
     reviewer, and optionally reason and time (ISO 8601; UTC where it names no zone). Other
     fields are passed over. Where the time is missing, it is that of the file. Of several
-    decisions about one negative the latest counts, and at equal times the later line.
+    decisions about one negative the latest counts, and at equal times the later line. A
+    document that several sources proposed for a query is several negatives: a decision about
+    one of them holds for all.
 
     Args:
         path: The file.
         negatives: The pool that the ids refer to, columns of `NEGATIVE_SCHEMA`.
 
     Returns:
-        Rows with `VERDICT_SCHEMA`, in the order of the file.
+        Rows with `VERDICT_SCHEMA`, in the order of the file; those about the same document
+        follow one another.
 
     Raises:
         InputError: The file cannot be read, or a line has a wrong or missing field.
@@ -77,7 +81,26 @@ def read_reviews(path: Path, negatives: pa.Table) -> pa.Table:
         found.append(_verdict(path, number, row, written))
         lines.append(number)
     _refuse_unknown(path, found, lines, negatives)
-    return verdicts_to_table(found)
+    same = _same_documents([one.negative_id for one in found], negatives)
+    return verdicts_to_table(
+        replace(one, negative_id=name)
+        for one in found
+        for name in same.get(one.negative_id, (one.negative_id,))
+    )
+
+
+def _same_documents(ids: list[str], negatives: pa.Table) -> dict[str, list[str]]:
+    """Return, for each mined negative, all that are the same document for the same query."""
+    columns = negatives.select(["query_id", "doc_id", "negative_id"])
+    columns = columns.filter(pc.is_valid(columns["doc_id"]))
+    values = pa.array(ids, columns.schema.field("negative_id").type)
+    reviewed = columns.filter(pc.is_in(columns["negative_id"], value_set=values))
+    for name in ("query_id", "doc_id"):
+        columns = columns.filter(pc.is_in(columns[name], value_set=pc.unique(reviewed[name])))
+    groups: dict[tuple[str, str], list[str]] = {}
+    for query_id, doc_id, name in zip(*(one.to_pylist() for one in columns.columns), strict=True):
+        groups.setdefault((query_id, doc_id), []).append(name)
+    return {name: sorted(set(group)) for group in groups.values() for name in group}
 
 
 def _verdict(path: Path, number: int, row: Mapping[str, Any], written: datetime) -> Verdict:

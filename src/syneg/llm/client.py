@@ -183,9 +183,11 @@ class OpenAICompatibleModel:
             answer = read_answer(reply.text, seconds, max_tokens=request.max_tokens)
         except LanguageModelError as error:
             detail = shortened(redacted(error.detail))
-            failure = LanguageModelError(error.kind, detail, status=error.status)
+            failure = LanguageModelError(
+                error.kind, detail, status=error.status, unusable=error.unusable
+            )
             if error.status is None:
-                self._pace.answered(turn, None, reply.headers)
+                self._pace.answered(turn, error.unusable, reply.headers)
             else:  # The true status stood inside.
                 self._pace.failed(turn, failure, reply.headers)
             raise failure from None
@@ -194,7 +196,8 @@ class OpenAICompatibleModel:
         text = redacted(answer.text, shortest=_SHORTEST_SECRET)
         if request.schema is not None and is_refusal(text):
             said = " ".join(text.split())
-            raise LanguageModelError(FailureKind.REFUSAL, shortened(f"the model refused: {said}"))
+            detail = shortened(f"the model refused: {said}")
+            raise LanguageModelError(FailureKind.REFUSAL, detail, unusable=answer)
         return answer if text == answer.text else replace(answer, text=text)
 
     def _known_dialect(self) -> Dialect:

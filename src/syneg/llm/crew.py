@@ -166,26 +166,39 @@ class Crew:
             return None
         return self._journal.failed_for_good([key]).get(key)
 
-    async def _ask(self, request: ChatRequest, key: str) -> ChatAnswer | LanguageModelError:
+    async def _ask(self, request: ChatRequest, key: str) -> _Outcome:
         for attempt in count(1):
             try:
                 answer = await self._model.answer(request)
             except LanguageModelError as error:
+                if error.unusable is not None:
+                    self._count_lost(request, error.unusable)
                 wait = self._backoff.seconds(error, attempt, self._chance)
                 if not may_try_again(error, attempt, self._attempts) or (
                     wait >= self._budget.remaining
                 ):
-                    await self._give_up(key, error, attempt)
-                    return error
+                    return await self._give_up(key, error, attempt)
                 await asyncio.sleep(wait)
+                if error.unusable is not None and not await self._spending.renew(key, request):
+                    return None
             else:
                 self._outage.end()
                 return answer
         raise AssertionError("the attempts end above")
 
-    async def _give_up(self, key: str, error: LanguageModelError, attempt: int) -> None:
+    def _count_lost(self, request: ChatRequest, unusable: ChatAnswer) -> None:
+        # It was paid for like an answer, so limits must know of it.
+        spent = self._spending.receive(request, unusable)
+        self._writer.add_spent(spent)
+        self._tally.count_answer(unusable, spent, is_usable=False)
+
+    async def _give_up(
+        self, key: str, error: LanguageModelError, attempt: int
+    ) -> LanguageModelError:
         stored = self._writer.store(StoredFailure(key, self._model_name, error, attempt))
-        self._failed[key] = error
+        # Not the error itself: its traceback holds the request and the whole reply.
+        failure = LanguageModelError(error.kind, error.detail, status=error.status)
+        self._failed[key] = failure
         if error.kind is FailureKind.REFUSED_KEY:
             raise InputError(
                 f"the language model server refuses the key ({error})",
@@ -199,6 +212,7 @@ class Crew:
             await stored
             self._journal.ask_again(self._outage.keys)
             raise
+        return failure
 
     def _hand_over(self, item: Item, answer: ChatAnswer) -> asyncio.Future[None]:
         # Nothing may come between the answer and the writer, not even a cancellation: there is

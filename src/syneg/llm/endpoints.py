@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from syneg.errors import InputError
 from syneg.llm.client import OpenAICompatibleModel
+from syneg.llm.endpoint import Endpoint
 from syneg.llm.pace import Pace
 from syneg.llm.protocol import ChatAnswer, ChatRequest, FailureKind, LanguageModelError
 
 _log = logging.getLogger(__name__)
-
-_FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 60.0
-
-
-@dataclass(slots=True)
-class _Endpoint:
-    model: OpenAICompatibleModel
-    failures: int = 0
-    again_at: float = -math.inf
-    is_tried: bool = False
-
-    def is_open(self, now: float) -> bool:
-        # After a pause one request goes ahead and the others wait for what becomes of it.
-        return self.failures == 0 or (now >= self.again_at and not self.is_tried)
-
-    def set_aside(self, now: float) -> float:
-        pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0**self.failures)
-        self.failures = min(self.failures + 1, 30)
-        self.again_at = now + pause
-        return pause
 
 
 class Endpoints:
@@ -44,7 +22,9 @@ class Endpoints:
 
     Each request goes to the server with the most free slots among those that may be asked now.
     A server that cannot be reached is set aside with growing pauses, and its requests go to the
-    others; only when none can be reached is that the request's failure.
+    others; only when none can be reached is that the request's failure. One that gives nothing
+    but errors (HTTP 5xx) is set aside likewise; the requests that met with them have failed, and
+    go to another when they are asked again.
 
     Args:
         models: The servers, one or more, each with its own pace.
@@ -61,7 +41,7 @@ class Endpoints:
     def __init__(self, models: Sequence[OpenAICompatibleModel]) -> None:
         if not models:
             raise InputError("no language model server was given", remedy="give at least one")
-        self._endpoints = [_Endpoint(model) for model in models]
+        self._endpoints = [Endpoint(model) for model in models]
         twice = {url for url in self.urls if self.urls.count(url) > 1}
         if twice:
             raise InputError(
@@ -131,7 +111,7 @@ class Endpoints:
             elif isinstance(result, BaseException):
                 raise result
             else:
-                endpoint.failures = 0
+                endpoint.is_well()
         if len(failed) == len(self._endpoints):
             raise failed[0]
         for error in failed:
@@ -144,7 +124,7 @@ class Endpoints:
         for endpoint in self._endpoints:
             await endpoint.model.close()
 
-    async def _answer(self, endpoint: _Endpoint, request: ChatRequest) -> ChatAnswer:
+    async def _answer(self, endpoint: Endpoint, request: ChatRequest) -> ChatAnswer:
         if endpoint.model.chosen_name is None:
             # It was not there when the names were asked for.
             endpoint.model.choose(self.name)
@@ -154,31 +134,30 @@ class Endpoints:
         try:
             answer = await endpoint.model.answer(request)
         except LanguageModelError as error:
-            if error.kind is FailureKind.UNREACHABLE:
+            if endpoint.is_ill_by(error.kind):
                 self._set_aside(endpoint, error, begun)
-            elif error.kind is not FailureKind.TIMEOUT:
-                endpoint.failures = 0
             raise
         finally:
             if is_trial:
                 endpoint.is_tried = False
-        endpoint.failures = 0
+        endpoint.is_well()
         return answer
 
-    def _set_aside(self, endpoint: _Endpoint, error: LanguageModelError, begun: float) -> None:
+    def _set_aside(self, endpoint: Endpoint, error: LanguageModelError, begun: float) -> None:
         now = time.monotonic()
         # Many requests break together: only those begun after the pause lengthen it.
         if endpoint.failures and begun < endpoint.again_at:
             return
         pause = endpoint.set_aside(now)
         _log.warning(
-            "the language model server at %s cannot be reached (%s); asking others for %g s",
+            "the language model server at %s %s (%s); asking others for %g s",
             endpoint.model.url,
+            "cannot be reached" if error.kind is FailureKind.UNREACHABLE else "gives only errors",
             error.detail,
             pause,
         )
 
-    def _chosen(self, left: Sequence[_Endpoint]) -> _Endpoint:
+    def _chosen(self, left: Sequence[Endpoint]) -> Endpoint:
         now = time.monotonic()
         ready = [endpoint for endpoint in left if endpoint.is_open(now)]
         if not ready:

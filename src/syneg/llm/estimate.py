@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence, Sized
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -15,6 +15,7 @@ from syneg.llm.prices import CHARACTERS_PER_TOKEN, Prices
 from syneg.llm.work_line import Work
 
 _EXPECTED_SHARE = 0.5
+_MINUTE = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ def estimate(
     total: int | None = None,
     sample: int | None = None,
     retry_failed: bool = False,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
 ) -> Estimate:
     """Say what work will take, without asking anything.
 
@@ -78,9 +81,12 @@ def estimate(
         prices: What tokens cost; None if nobody knows.
         concurrency: How many requests will be under way at once, from 1.
         total: How many items `work` has; None takes its length if it has one.
-        sample: Most items to look at, from 1: evenly spaced ones of a sequence, otherwise the
-            first. None for all.
+        sample: Most items to look at, from 1: evenly spaced ones, because what is answered
+            already is as a rule the beginning. None for all.
         retry_failed: Whether what failed for good before is to be asked again.
+        requests_per_minute: Most requests begun in a minute at all servers together; None
+            for no limit.
+        tokens_per_minute: Most tokens in a minute, likewise.
 
     Returns:
         The estimate.
@@ -112,19 +118,40 @@ def estimate(
             value=sample,
             remedy="give its total, or leave the sample away",
         )
-    counts = count_work(_sampled(work, sample), model_name, journal, retry_failed)
+    counts = count_work(_sampled(work, sample, total), model_name, journal, retry_failed)
     scale = 1.0
     if sample is not None and total is not None and 0 < counts.read < total:
         scale = total / counts.read
-    return _scaled(counts, scale, model_name, journal, prices, concurrency)
+    found = _scaled(counts, scale, model_name, journal, prices, concurrency)
+    if found.seconds is None:
+        return found
+    least = max(
+        0.0 if requests_per_minute is None else found.requests / requests_per_minute,
+        0.0
+        if tokens_per_minute is None
+        else (found.prompt_tokens + found.completion_tokens) / tokens_per_minute,
+    )
+    return replace(found, seconds=max(found.seconds, _MINUTE * least))
 
 
-def _sampled(work: Iterable[Work], sample: int | None) -> Iterable[Work]:
+def _sampled(work: Iterable[Work], sample: int | None, total: int | None) -> Iterable[Work]:
     if sample is None:
         return work
     if isinstance(work, Sequence) and len(work) > sample:
         return (work[len(work) * place // sample] for place in range(sample))
-    return islice(work, sample)
+    if total is None or total <= sample:
+        return islice(work, sample)
+    return _evenly_spaced(work, sample, total)
+
+
+def _evenly_spaced(work: Iterable[Work], sample: int, total: int) -> Iterator[Work]:
+    taken = 0
+    for place, one in enumerate(work):
+        if place == total * taken // sample:
+            yield one
+            taken += 1
+        if taken == sample:
+            return
 
 
 def _scaled(

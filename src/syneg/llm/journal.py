@@ -155,6 +155,7 @@ class Journal:
         *,
         task: str = "",
         seconds: float = 0.0,
+        lost: Spent | None = None,
     ) -> Spent:
         """Put many answers and failures on the disk at once: all of them, or none.
 
@@ -162,6 +163,7 @@ class Journal:
             entries: What to store, in order.
             task: The task to which what they took is counted.
             seconds: Seconds to add to those spent on the task.
+            lost: What was spent on the task without coming to an answer, to be added too.
 
         Returns:
             What all processes together have spent on the task until now.
@@ -172,7 +174,8 @@ class Journal:
         time = rows.now()
         answers = [one for one in entries if isinstance(one, StoredAnswer)]
         failures = [one for one in entries if isinstance(one, StoredFailure)]
-        spent = sum((one.spent for one in answers if one.spent), Spent(seconds=seconds))
+        spent = Spent(seconds=seconds) + (lost or Spent())
+        spent = sum((one.spent for one in answers if one.spent), spent)
         texts = dict(text for one in answers for text in rows.shared_texts(one))
         new_texts = [text for text in texts.items() if text[0] not in self._known_texts]
         with self._file.transaction() as connection:

@@ -15,12 +15,13 @@ from syneg.llm.prices import Spent
 
 # A transaction of so many answers takes some ten milliseconds.
 _MOST_AT_ONCE = 1000
+_NOTHING = Spent()
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
     entry: StoredAnswer | StoredFailure | None
-    seconds: float
+    spent: Spent
     stored: asyncio.Future[None] | None
 
 
@@ -75,7 +76,12 @@ class JournalWriter:
         trace: TracebackType | None,
     ) -> None:
         self._queue.put(None)
-        self._thread.join()
+        try:
+            self._thread.join()
+        except BaseException:
+            # Interrupted once more: what was paid for goes to the disk before all else.
+            self._thread.join()
+            raise
         # Another error is on its way already, and the better one to tell.
         if error is None and self.error is not None:
             raise self.error
@@ -93,12 +99,16 @@ class JournalWriter:
         stored: asyncio.Future[None] = self._loop.create_future()
         # An error is told by `error` too; asyncio need not complain that nobody looked here.
         stored.add_done_callback(_look_at)
-        self._queue.put(_Item(entry, 0.0, stored))
+        self._queue.put(_Item(entry, _NOTHING, stored))
         return stored
+
+    def add_spent(self, spent: Spent) -> None:
+        """Hand over what was spent on the task beside the answers; it is stored soon."""
+        self._queue.put(_Item(None, spent, None))
 
     def add_seconds(self, seconds: float) -> None:
         """Hand over seconds spent on the task; they are stored soon."""
-        self._queue.put(_Item(None, seconds, None))
+        self.add_spent(Spent(seconds=seconds))
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -127,10 +137,10 @@ class JournalWriter:
 
     def _write(self, batch: Sequence[_Item]) -> None:
         entries = [item.entry for item in batch if item.entry is not None]
-        seconds = sum(item.seconds for item in batch)
-        total = self._journal.write(entries, task=self._task, seconds=seconds)
+        beside = sum((item.spent for item in batch if item.entry is None), _NOTHING)
+        total = self._journal.write(entries, task=self._task, lost=beside)
         mine = (one.spent for one in entries if isinstance(one, StoredAnswer) and one.spent)
-        self._own += sum(mine, Spent(seconds=seconds))
+        self._own += sum(mine, beside)
         self.spent_by_others = total - self._own
 
 

@@ -83,7 +83,8 @@ class Spent:
 
     Attributes:
         seconds: Seconds of work, summed over processes.
-        answers: Answers received, also those that another process stored first.
+        answers: Answers received, also those that another process stored first, and replies
+            that were no answers but paid for like them.
         prompt_characters: Characters of their requests.
         prompt_tokens: Tokens of their requests; 4 characters count as one where the server
             did not say.

@@ -90,6 +90,7 @@ class LanguageModelError(SynegError):
         detail: What the server said, with the key blotted out.
         status: The HTTP status, where there was one.
         retry_after: Seconds that the server asked to wait, where it did.
+        unusable: What came in place of an answer, where it was paid for like one.
     """
 
     def __init__(
@@ -99,11 +100,13 @@ class LanguageModelError(SynegError):
         *,
         status: int | None = None,
         retry_after: float | None = None,
+        unusable: ChatAnswer | None = None,
     ) -> None:
         self.kind = kind
         self.detail = detail
         self.status = status
         self.retry_after = retry_after
+        self.unusable = unusable
         super().__init__(
             f"{kind.value}: {detail}" if status is None else f"HTTP {status}: {detail}"
         )

@@ -96,9 +96,9 @@ def read_answer(body: str, seconds: float, *, max_tokens: int | None = None) -> 
 
 def _check_answer(answer: ChatAnswer, message: Mapping[str, Any], max_tokens: int | None) -> None:
     if refusal := message.get("refusal"):
-        raise _refused(f"the model refused: {refusal}")
+        raise _refused(f"the model refused: {refusal}", answer)
     if answer.finish in _REFUSAL_NAMES:
-        raise _refused(f"a filter held the answer back (it ended by '{answer.finish}')")
+        raise _refused(f"a filter held the answer back (it ended by '{answer.finish}')", answer)
     if answer.text.strip():
         return
     if answer.finish == LENGTH:
@@ -107,9 +107,10 @@ def _check_answer(answer: ChatAnswer, message: Mapping[str, Any], max_tokens: in
         where = "all of it went into the model's reasoning" if thought else "no text came before it"
         raise _bad(
             f"the answer is empty: the token limit{limit} was reached and {where};"
-            " raise max_tokens, or switch the model's reasoning off"
+            " raise max_tokens, or switch the model's reasoning off",
+            answer,
         )
-    raise _bad(f"the answer is empty (it ended by '{answer.finish}')")
+    raise _bad(f"the answer is empty (it ended by '{answer.finish}')", answer)
 
 
 def _finish(value: Any) -> str:
@@ -131,12 +132,13 @@ def _error_in_good_clothes(error: Any, body: str) -> LanguageModelError:
     return _bad(detail)
 
 
-def _bad(detail: str) -> LanguageModelError:
-    return LanguageModelError(FailureKind.BAD_ANSWER, " ".join(detail.split()))
+def _bad(detail: str, unusable: ChatAnswer | None = None) -> LanguageModelError:
+    text = " ".join(detail.split())
+    return LanguageModelError(FailureKind.BAD_ANSWER, text, unusable=unusable)
 
 
-def _refused(detail: str) -> LanguageModelError:
-    return LanguageModelError(FailureKind.REFUSAL, " ".join(detail.split()))
+def _refused(detail: str, unusable: ChatAnswer) -> LanguageModelError:
+    return LanguageModelError(FailureKind.REFUSAL, " ".join(detail.split()), unusable=unusable)
 
 
 def _text(content: Any) -> str:

@@ -21,8 +21,9 @@ class Spending:
     tokens by character and its mean answer. What was spent by all processes, together with all
     reservations of this one, never exceeds a limit when a request begins. So the limit can be
     overshot by no more than the answers under way exceed their reservations, and by what other
-    processes had under way at the same time. Attempts that came to no answer cannot be counted:
-    servers do not say what they took.
+    processes had under way at the same time. Replies that are no answers (empty, or a refusal)
+    are paid for and count like answers; attempts without a whole reply cannot be counted, for
+    nobody says what they took.
 
     Args:
         limits: The limits.
@@ -76,8 +77,13 @@ class Spending:
                 self._waiting.discard(changed)
         return False
 
+    async def renew(self, key: str, request: ChatRequest) -> bool:
+        """Reserve for another attempt, after a reply that was paid for; see `reserve`."""
+        self.settle(key)
+        return await self.reserve(key, request)
+
     def receive(self, request: ChatRequest, answer: ChatAnswer) -> Spent:
-        """Count an answer as received, and return what it took."""
+        """Count an answer, usable or not, as received, and return what it took."""
         spent = Spent.on(request, answer, self._prices)
         self.own += spent
         return spent

@@ -29,8 +29,9 @@ class EngineSummary:
         not_reached: Those not asked, or not answered in time, because a limit was reached; as
             far as it was known how many there are.
         requests: How many requests this process got an answer to.
-        prompt_tokens: Tokens of the requests answered now, as far as the server said.
-        completion_tokens: Tokens of the answers given now, as far as the server said.
+        prompt_tokens: Tokens of the requests that the server replied to now, as far as it said;
+            with those whose reply was no answer (empty, or a refusal), which cost as much.
+        completion_tokens: Tokens of these replies, as far as the server said.
         cost: Their price in US dollars; None where no prices were given.
         seconds: How long this process took.
         stopped_by: The limit that left work undone: "seconds", "cost" or "tokens"; None if
@@ -127,9 +128,15 @@ class Tally:
         """Count one item as failed in an earlier process."""
         _add(self.failed_before, failure.kind, failure.detail)
 
-    def count_answer(self, answer: ChatAnswer, spent: Spent) -> None:
-        """Count one request as answered."""
-        self._requests += 1
+    def count_answer(self, answer: ChatAnswer, spent: Spent, *, is_usable: bool = True) -> None:
+        """Count what came to one request, and the request as answered.
+
+        Args:
+            answer: What came.
+            spent: What it took.
+            is_usable: Whether it is an answer; otherwise only what it took is counted.
+        """
+        self._requests += is_usable
         self._prompt_tokens += believable(answer.prompt_tokens) or 0
         self._completion_tokens += believable(answer.completion_tokens) or 0
         self._cost += spent.cost

@@ -6,14 +6,18 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.encoders.encoder import Encoder
+from syneg.encoders.nearest import SearchOptions
+from syneg.encoders.remembered import RememberedQueries
 from syneg.encoders.store import VectorStore, encode_corpus
 from syneg.errors import InputError
 from syneg.files import value_hash
-from syneg.mining.candidates import Candidates, Positives
+from syneg.mining.candidates import Candidates, Integers, Positives
 from syneg.mining.exclusions import NEAR_DUPLICATE
 from syneg.mining.merging import merged
 from syneg.mining.references import Reference
@@ -25,6 +29,7 @@ from syneg.mining.source_list import Means, build_sources
 from syneg.mining.source_names import SourceName
 from syneg.mining.stored import (
     read_candidates,
+    read_facts,
     read_positives,
     write_candidates,
     write_positives,
@@ -51,6 +56,7 @@ class MiningPlan:
         language: Of BM25's stemmer and stop words.
         near_duplicate: See `exclude_by_text`; None compares whole texts only.
         seed: Of all draws.
+        search: How a dense source searches; None: see `DenseSource`.
     """
 
     sources: Sequence[SourceName]
@@ -62,6 +68,7 @@ class MiningPlan:
     language: str = "english"
     near_duplicate: float | None = NEAR_DUPLICATE
     seed: int = 0
+    search: SearchOptions | None = None
 
     @property
     def encodes(self) -> bool:
@@ -80,12 +87,14 @@ class Mined:
         positives: The queries with their positives.
         selection: What became of every candidate.
         reference: Which positive candidates were held against.
+        searches: What searches tell of themselves, by source: method, recall.
     """
 
     dataset: RetrievalDataset
     positives: Positives
     selection: Selection
     reference: Reference
+    searches: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -95,6 +104,7 @@ class _Workplace:
     cache: Path
     load_encoder: Callable[[], Encoder]
     progress: Progress = field(default_factory=SilentProgress)
+    sources: Integers | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -103,6 +113,11 @@ class _Workplace:
     @cached_property
     def encoder(self) -> Encoder:
         return self.load_encoder()
+
+    @cached_property
+    def asking(self) -> Encoder:
+        """The encoder for queries, each of which is encoded once for all sources."""
+        return RememberedQueries(self.encoder)
 
     @cached_property
     def vectors(self) -> VectorStore:
@@ -130,6 +145,7 @@ def mine_negatives(
     cache: Path,
     load_encoder: Callable[[], Encoder],
     progress: Progress | None = None,
+    sources: Integers | None = None,
 ) -> Mined:
     """Find candidates and choose negatives from them.
 
@@ -143,11 +159,12 @@ def mine_negatives(
             and processes.
         load_encoder: Gives the model; called only where the plan needs one.
         progress: Shows what is being done.
+        sources: From `source_documents`: other chunks of a positive's document are excluded.
 
     Raises:
         InputError: The corpus or the split is empty, or a source's file is wrong.
     """
-    place = _Workplace(dataset, plan, cache, load_encoder, progress or SilentProgress())
+    place = _Workplace(dataset, plan, cache, load_encoder, progress or SilentProgress(), sources)
     dataset.judgements(plan.split)
     if not dataset.corpus.num_rows:
         raise InputError(
@@ -160,14 +177,17 @@ def mine_negatives(
         depth=plan.depth,
         seed=plan.seed,
         language=plan.language,
-        dense=lambda: (place.encoder, lambda: place.vectors),
+        dense=lambda: (place.asking, lambda: place.vectors),
+        search=plan.search,
     )
-    parts = []
+    parts, searches = [], {}
     with place.progress.task("search", total=len(plan.sources)) as task:
         for source in build_sources(plan.sources, means):
             task.describe(source.name)
-            found, positives = _candidates(place, source, positives)
+            found, positives, told = _candidates(place, source, positives)
             parts.append(found)
+            if told:
+                searches[source.name] = told
             task.advance()
     selection = select(
         merged(parts),
@@ -177,28 +197,34 @@ def mine_negatives(
         wanted=plan.negatives,
         seed=plan.seed,
     )
-    return Mined(dataset, positives, selection, plan.reference)
+    return Mined(dataset, positives, selection, plan.reference, searches)
 
 
 def _candidates(
     place: _Workplace, source: RetrievedSource, positives: Positives
-) -> tuple[Candidates, Positives]:
+) -> tuple[Candidates, Positives, dict[str, Any]]:
+    """Return a source's candidates, the positives compared, and what the search tells."""
     plan = place.plan
-    file = place.file(source.name, source.identity, plan.depth, plan.near_duplicate)
+    cut = [] if place.sources is None else [sha256(place.sources.tobytes()).hexdigest()]
+    file = place.file(source.name, source.identity, plan.depth, plan.near_duplicate, *cut)
     of_positives = place.file("positives")
     known = read_positives(of_positives, positives) if plan.encodes else positives
     if file.is_file() and known is not None:
         try:
-            return read_candidates(file, positives.query_ids), known
+            return read_candidates(file, positives.query_ids), known, read_facts(file)
         except InputError as error:
             logger.warning("searching again: %s", error)
     found = source.candidates(
-        place.dataset, positives, plan.split, near_duplicate=plan.near_duplicate
+        place.dataset,
+        positives,
+        plan.split,
+        near_duplicate=plan.near_duplicate,
+        sources=place.sources,
     )
     if plan.encodes:
         found, positives = compare_candidates(
-            found, positives, place.dataset, place.encoder, place.vectors
+            found, positives, place.dataset, place.asking, place.vectors
         )
         write_positives(of_positives, positives)
-    write_candidates(file, found, place.dataset)
-    return found, positives
+    write_candidates(file, found, place.dataset, source.facts)
+    return found, positives, source.facts

@@ -15,11 +15,14 @@ Numbers = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 
-EXCLUSIONS = ("positive", "same-text", "near-duplicate", "query-itself", "blank", "repeated")
+EXCLUSIONS = (
+    "positive", "same-text", "near-duplicate", "query-itself", "blank", "repeated", "same-source",
+)  # fmt: skip
 """Why a candidate can be no negative, whatever the rules: the codes 1, 2, … of `excluded`.
 
 A known positive; a document with the text of one, or nearly; the query's own text; a document
-without text; a document that an earlier row of the query names already.
+without text; a document that an earlier row of the query names already; a document that was
+cut from the same one as a positive.
 """
 
 

@@ -17,6 +17,7 @@ from syneg.errors import InputError
 from syneg.files import file_hash
 from syneg.mining.candidates import Candidates
 from syneg.mining.lookups import (
+    LARGEST,
     Scores,
     check_file,
     document_rows,
@@ -27,6 +28,11 @@ from syneg.mining.lookups import (
 )
 from syneg.mining.source import RetrievedSource
 from syneg.negatives.record import SYNTHETIC
+
+_COLUMNS = {
+    "query_id": pa.large_string(), "doc_id": pa.large_string(), "score": pa.float64(),
+    "rank": pa.float64(),
+}  # fmt: skip
 
 
 class JudgedSource(RetrievedSource):
@@ -40,6 +46,7 @@ class JudgedSource(RetrievedSource):
 
     name = "judged"
     searches = False
+    judged = True
 
     def __init__(self, depth: int = 30) -> None:
         self.depth = depth
@@ -95,7 +102,6 @@ class EarlierSource(RetrievedSource):
         pieces, ranks = [], []
         for file in self._files():
             table = _read_columns(file)
-            table = table.filter(pc.is_valid(table["doc_id"]))
             owners = places(table["query_id"], queries)
             documents = document_rows(table["doc_id"], dataset)
             unknown = np.flatnonzero((documents < 0) & (owners >= 0))
@@ -112,6 +118,12 @@ class EarlierSource(RetrievedSource):
             ranks.append(_numbers(table, "rank", np.arange(1, len(owners) + 1))[keep])
             pieces.append((owners[keep], documents[keep], scores[keep]))
         owners, documents, scores = joined(pieces)
+        if not len(owners):
+            raise InputError(
+                f"names no query of the split '{split}'",
+                file=self.path,
+                remedy="check that the candidates were found for this data set and split",
+            )
         by_rank = np.lexsort((np.concatenate(ranks), owners)) if ranks else slice(0)
         owners, documents, scores = owners[by_rank], documents[by_rank], scores[by_rank]
         order = np.arange(len(owners), 0, -1, dtype=np.float64)
@@ -152,18 +164,43 @@ def _read_columns(path: Path) -> pa.Table:
                     field=name,
                     remedy=f"it has: {', '.join(names)}",
                 )
-        wanted = [one for one in ("query_id", "doc_id", "score", "rank") if one in names]
-        return pq.read_table(path, columns=wanted)
+        wanted = [name for name in _COLUMNS if name in names]
+        table = pq.read_table(path, columns=wanted)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(
             "is no Parquet file that can be read",
             file=path,
             remedy="name a file that syneg or another tool wrote as Parquet",
         ) from error
+    return _as_expected(table, path)
+
+
+def _as_expected(table: pa.Table, path: Path) -> pa.Table:
+    for name in table.column_names:
+        try:
+            column = table[name].cast(_COLUMNS[name])
+        except pa.ArrowException as error:
+            raise InputError(
+                f"the column holds {table[name].type}, which cannot be read as {_COLUMNS[name]}",
+                file=path,
+                field=name,
+                remedy="write ids as text, scores and ranks as numbers",
+            ) from error
+        largest = pc.max(pc.abs(column)).as_py() if name == "score" else None
+        if largest is not None and LARGEST < largest < np.inf:
+            raise InputError(
+                "a score is too large to be kept in 32 bits",
+                file=path,
+                field=name,
+                value=largest,
+                remedy="scale the scores",
+            )
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table.filter(pc.is_valid(table["doc_id"]))
 
 
 def _numbers(table: pa.Table, name: str, otherwise: npt.NDArray[Any]) -> Scores:
     if name not in table.column_names:
         return otherwise.astype(np.float64)
-    values = table[name].cast(pa.float64()).to_numpy()
+    values = table[name].to_numpy()
     return np.where(np.isfinite(values), values, otherwise)

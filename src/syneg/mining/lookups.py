@@ -21,6 +21,9 @@ Scores = npt.NDArray[np.float64]
 Piece = tuple[Rows, Rows, Scores]
 """The queries' places, the corpus rows and the scores of some candidates."""
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Scores are kept in 32 bits: larger ones would be infinite."""
+
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 

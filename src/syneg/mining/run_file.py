@@ -17,6 +17,7 @@ from syneg.errors import InputError
 from syneg.files import file_hash
 from syneg.mining.candidates import Candidates
 from syneg.mining.lookups import (
+    LARGEST,
     Piece,
     Rows,
     Scores,
@@ -119,7 +120,8 @@ class RunFileSource(RetrievedSource):
                 found[place] = float(text)
             except ValueError:
                 found[place] = math.nan
-            if not math.isfinite(found[place]):
+            # Scores are kept in 32 bits.
+            if not abs(found[place]) <= LARGEST:
                 raise InputError(
                     "is no finite number",
                     file=self.path,

@@ -57,7 +57,11 @@ class Selection:
     def removed(self) -> dict[str, int]:
         """Return how many candidates each reason removed, those that removed none included."""
         counts = np.bincount(self.removed_by, minlength=len(self.reasons) + 1)
-        return dict(zip(self.reasons, counts[1:].tolist(), strict=True))
+        found: dict[str, int] = {}
+        # A rule that is given twice removes nothing the second time.
+        for reason, count in zip(self.reasons, counts[1:].tolist(), strict=True):
+            found[reason] = found.get(reason, 0) + count
+        return found
 
     def _counts(self) -> npt.NDArray[np.int64]:
         """Return how many rows of each query have each code of `removed_by`."""

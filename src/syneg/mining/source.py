@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.errors import InputError
-from syneg.mining.candidates import Candidates, Positives
+from syneg.mining.candidates import Candidates, Integers, Positives
 from syneg.mining.exclusions import NEAR_DUPLICATE, exclude_by_text, exclude_known
+from syneg.mining.siblings import exclude_siblings, sibling_counts
 from syneg.negatives.record import NEGATIVE_SCHEMA, negative_identity
 
 
@@ -38,11 +39,14 @@ class RetrievedSource(ABC):
         name: What is written in the `source` field of its records.
         depth: Most candidates per query, known positives and blank documents not counted.
         searches: Whether a deeper search costs more; not where all there is to find is read.
+        judged: Whether somebody found its documents not relevant, so that what they were cut
+            from means nothing.
     """
 
     name: str
     depth: int
     searches: bool = True
+    judged: bool = False
 
     @abstractmethod
     def search(
@@ -55,6 +59,11 @@ class RetrievedSource(ABC):
         """What, beside data set and depth, decides what it finds: for the names of caches."""
         return [self.name]
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the searches so far tell of themselves, such as an index's recall."""
+        return {}
+
     def candidates(
         self,
         dataset: RetrievalDataset,
@@ -62,6 +71,7 @@ class RetrievedSource(ABC):
         split: str,
         *,
         near_duplicate: float | None = NEAR_DUPLICATE,
+        sources: Integers | None = None,
     ) -> Candidates:
         """Search, and mark what can be no negative.
 
@@ -70,6 +80,8 @@ class RetrievedSource(ABC):
             positives: The queries with their positives, from `split_positives`.
             split: Their split.
             near_duplicate: See `exclude_by_text`.
+            sources: From `source_documents`: what was cut from the same document as a positive
+                is no negative either. None where nothing is known, or all may be.
 
         Raises:
             InputError: The corpus holds no document.
@@ -80,7 +92,12 @@ class RetrievedSource(ABC):
                 field="corpus",
                 remedy="name a data set with documents",
             )
-        found = exclude_known(self._deep_enough(dataset, positives, split), positives, dataset)
+        cut = None if self.judged else sources
+        passed_over = positives.counts if cut is None else sibling_counts(positives, cut)
+        found = self._deep_enough(dataset, positives, split, passed_over)
+        found = exclude_known(found, positives, dataset)
+        if cut is not None:
+            found = exclude_siblings(found, positives, cut)
         return exclude_by_text(
             within_depth(found, self.depth), positives, dataset, near_duplicate=near_duplicate
         )
@@ -91,20 +108,20 @@ class RetrievedSource(ABC):
         return to_proposals(dataset, self.candidates(dataset, positives, split), positives)
 
     def _deep_enough(
-        self, dataset: RetrievalDataset, positives: Positives, split: str
+        self, dataset: RetrievalDataset, positives: Positives, split: str, passed_over: Integers
     ) -> Candidates:
-        """Search so deep that `depth` are left when all positives are taken out.
+        """Search so deep that `depth` are left when all that is passed over is taken out.
 
-        The few queries with more positives than that are searched for apart, so that they do
-        not make the search deeper for all.
+        The few queries with more of it than that are searched for apart, so that they do not
+        make the search deeper for all.
         """
-        many = (positives.counts > self.depth) & self.searches
+        many = (passed_over > self.depth) & self.searches
         groups = [np.flatnonzero(group) for group in (~many, many)]
         parts, owners = [], []
         for group in groups:
             if not len(group):
                 continue
-            depth = self.depth + int(positives.counts[group].max()) + 1
+            depth = self.depth + int(passed_over[group].max()) + 1
             ids = [positives.query_ids[place] for place in group.tolist()]
             part = self.search(dataset, split, ids, min(dataset.corpus.num_rows, depth))
             parts.append(part)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from syneg.encoders.encoder import Encoder
+from syneg.encoders.nearest import SearchOptions
 from syneg.encoders.store import VectorStore
 from syneg.mining.given import EarlierSource, JudgedSource
 from syneg.mining.run_file import RunFileSource
@@ -24,6 +25,7 @@ class Means:
         language: Of BM25's stemmer and stop words.
         dense: Gives the encoder and the corpus encoded by it (see `DenseSource`), when asked.
         random_depth: Candidates of `random`; None: `depth`.
+        search: How a dense source searches; None: see `DenseSource`.
     """
 
     depth: int
@@ -31,6 +33,7 @@ class Means:
     language: str
     dense: Callable[[], tuple[Encoder, VectorStore | Callable[[], VectorStore]]]
     random_depth: int | None = None
+    search: SearchOptions | None = None
 
 
 def build_sources(names: Sequence[SourceName], means: Means) -> list[RetrievedSource]:
@@ -54,7 +57,7 @@ def _build(name: SourceName, means: Means) -> RetrievedSource:
         return JudgedSource(means.depth)
     if name.kind == "dense":
         encoder, vectors = means.dense()
-        return DenseSource(encoder, vectors, means.depth)
+        return DenseSource(encoder, vectors, means.depth, search_options=means.search)
     if name.kind == "fusion":
         return FusedSource([_build(part, means) for part in name.parts], means.depth)
     assert name.path is not None

@@ -103,6 +103,8 @@ def _parse(text: str, field: str) -> SourceName:
                 value=text,
                 remedy=f"write it like {FORMS[kind]}",
             )
+        if len(set(parts)) < len(parts):
+            raise InputError("the source stands twice in a fusion", field=field, value=text)
         return SourceName(kind, parts=parts)
     # A run may go on from another working directory.
     return SourceName(kind, Path(rest).resolve() if kind in _WITH_PATH else None)

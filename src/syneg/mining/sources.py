@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from syneg.datasets.dataset import RetrievalDataset
 from syneg.encoders.encoder import Encoder
-from syneg.encoders.search import exact_search
+from syneg.encoders.nearest import Nearest, SearchOptions, search_store
 from syneg.encoders.store import VectorStore
 from syneg.errors import InputError
 from syneg.mining.bm25 import BM25Index, check_language
@@ -90,6 +90,8 @@ class DenseSource(RetrievedSource):
         encoder: The model.
         vectors: The corpus encoded by it, or what gives it when there is a search to do.
         depth: Candidates per query.
+        search_options: How the vectors are searched; None: exactly up to a million documents
+            and with FAISS beyond. Exact search computes on the GPU where the model does.
     """
 
     name = "dense"
@@ -99,15 +101,27 @@ class DenseSource(RetrievedSource):
         encoder: Encoder,
         vectors: VectorStore | Callable[[], VectorStore],
         depth: int = 30,
+        *,
+        search_options: SearchOptions | None = None,
     ) -> None:
         self.encoder = encoder
         self.vectors = vectors
         self.depth = depth
+        options = search_options or SearchOptions()
+        device = str(getattr(encoder, "device", "cpu"))
+        on_gpu = options.device == "cpu" and device.startswith("cuda")
+        self.search_options = replace(options, device=device) if on_gpu else options
+        self._worst: Nearest | None = None
 
     @property
     def identity(self) -> list[Any]:
-        """The name and the model's fingerprint."""
-        return [self.name, self.encoder.fingerprint]
+        """The name, the model's fingerprint and how is searched."""
+        return [self.name, self.encoder.fingerprint, *self.search_options.identity]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The method of search and, for an index, its recall (the lowest of several searches)."""
+        return {} if self._worst is None else self._worst.facts
 
     def search(
         self, dataset: RetrievalDataset, split: str, query_ids: Sequence[str], depth: int
@@ -115,8 +129,11 @@ class DenseSource(RetrievedSource):
         """Return the nearest documents; their scores are their similarities."""
         query_vectors = self.encoder.encode_queries(dataset.query_texts(query_ids))
         vectors = self.vectors if isinstance(self.vectors, VectorStore) else self.vectors()
-        rows, scores = exact_search(query_vectors, vectors.blocks(), depth)
-        found = Candidates.from_grid(self.name, query_ids, rows, scores)
+        nearest = search_store(query_vectors, vectors, depth, self.search_options)
+        found = Candidates.from_grid(self.name, query_ids, nearest.rows, nearest.scores)
+        if self._worst is None or _less_sure(nearest, self._worst):
+            # What was found is not held for longer.
+            self._worst = replace(nearest, rows=nearest.rows[:0], scores=nearest.scores[:0])
         return replace(found, similarities=found.scores)
 
 
@@ -155,6 +172,11 @@ class FusedSource(RetrievedSource):
         """The name and what is fused."""
         return ["fusion", self.constant, *(part.identity for part in self.parts)]
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its parts tell."""
+        return {name: value for part in self.parts for name, value in part.facts.items()}
+
     def search(
         self, dataset: RetrievalDataset, split: str, query_ids: Sequence[str], depth: int
     ) -> Candidates:
@@ -168,6 +190,10 @@ class FusedSource(RetrievedSource):
         owners, documents = pairs // width, pairs % width
         fused = Candidates.from_rows(self.name, query_ids, owners, documents, scores)
         return fused.taken(fused.ranks <= depth)
+
+
+def _less_sure(one: Nearest, other: Nearest) -> bool:
+    return (one.recall, -one.sampled) < (other.recall, -other.sampled)
 
 
 def _drawn(generator: np.random.Generator, size: int, count: int) -> npt.NDArray[np.int64]:

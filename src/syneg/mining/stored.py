@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,18 +30,34 @@ CANDIDATE_SCHEMA = pa.schema(
 )
 """One row per candidate; `row` is its place in the corpus, `excluded` one of `EXCLUSIONS`."""
 
+_FACTS = b"syneg.facts"
 _IDS_AT_ONCE = 1 << 20
 
 
-def write_candidates(path: Path, candidates: Candidates, dataset: RetrievalDataset) -> None:
+def write_candidates(
+    path: Path,
+    candidates: Candidates,
+    dataset: RetrievalDataset,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
     """Write candidates, columns of `CANDIDATE_SCHEMA`, atomically.
 
     Args:
         path: Of the file.
         candidates: Any.
         dataset: Whose corpus the rows point into.
+        facts: What their source tells of the search, for `read_facts`.
     """
-    write_table(path, candidate_table(candidates, dataset))
+    table = candidate_table(candidates, dataset)
+    noted = {_FACTS: json.dumps(dict(facts or {})).encode()}
+    write_table(path, table.replace_schema_metadata(noted))
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return what `write_candidates` was told of the search."""
+    metadata = pq.read_schema(path).metadata or {}
+    found: dict[str, Any] = json.loads(metadata.get(_FACTS, b"{}"))
+    return found
 
 
 def candidate_table(candidates: Candidates, dataset: RetrievalDataset) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from syneg.errors import InputError
-from syneg.mixing.candidates import within_window
+from syneg.mixing.candidates import FILL, Offer, Offers
 from syneg.mixing.options import MixingOptions
 from syneg.mixing.relabelled import relabelled_pairs
-from syneg.negatives.pool import stands
 from syneg.negatives.record import SYNTHETIC
 from syneg.seeding import generator_for
 
-FILL = "random"
-"""The source that fills up where the others have too few negatives for a query."""
+__all__ = ["FILL", "INSTANCE_SCHEMA", "Mixture", "mix"]
+
+_ROWS_AT_ONCE = 8_192
 
 INSTANCE_SCHEMA = pa.schema(
     [
@@ -75,15 +75,6 @@ class Mixture:
         }
 
 
-@dataclass(frozen=True)
-class _Offer:
-    """The accepted negatives of one query."""
-
-    synthetic: tuple[tuple[str, str], ...]  # (negative id, positive id)
-    retrieved: tuple[tuple[str, str, str], ...]  # (negative id, source, document)
-    fill: tuple[tuple[str, str, str], ...]
-
-
 def mix(
     pairs: Sequence[tuple[str, str]],
     negatives: pa.Table,
@@ -98,7 +89,7 @@ def mix(
     put in order of their ids first, so neither the order of the pool's rows nor the other
     queries change it. Where a query has no accepted synthetic negative, retrieved ones take
     the place; where too few are retrieved, random ones. What was judged relevant (`RELABEL`) is
-    a positive with an instance of its own.
+    a positive with an instance of its own, and no negative of its query under whatever source.
 
     Args:
         pairs: The training pairs.
@@ -114,22 +105,26 @@ def mix(
         SyNeg (arXiv 2412.17250), hybrid sampling: (q, d+, [synthetic, retrieved, ...]), and
         direct mixing, its comparison.
     """
-    proposed = negatives["source"].to_pylist().count(SYNTHETIC)
-    offers, accepted = _offers(negatives, verdicts, options)
+    proposed = pc.sum(pc.equal(negatives["source"], SYNTHETIC)).as_py() or 0
+    relevant = set(relabelled_pairs(negatives, verdicts))
+    pairs = [*pairs]
+    added = sorted(relevant.difference(pairs))
+    instances = [*_limited(pairs, options.positives_per_query), *added]
+    offers = Offers(negatives, verdicts, options, relevant, [one for one, _ in instances])
+    accepted = offers.synthetic_accepted
     use_synthetic = options.synthetic > 0 and accepted > 0
     use_synthetic = use_synthetic and accepted / proposed >= options.minimum_yield
     rows: list[dict[str, object]] = []
+    tables = [INSTANCE_SCHEMA.empty_table()]
     counts: Counter[str] = Counter()
     by_source: Counter[str] = Counter()
-    extra = relabelled_pairs(negatives, verdicts, pairs)
-    added = set(extra)
-    for query_id, positive_id in [*_limited(pairs, options.positives_per_query), *extra]:
-        offer = offers.get(query_id, _Offer((), (), ()))
+    for place, (query_id, positive_id) in enumerate(instances):
+        offer = offers.of(query_id)
         chosen = _choose(offer, query_id, positive_id, options, use_synthetic, seed, counts)
         if not chosen and options.total:
             counts["without"] += 1
             continue
-        counts["relabelled"] += (query_id, positive_id) in added
+        counts["relabelled"] += place >= len(instances) - len(added)
         sources = [source for _, source in chosen]
         by_source.update(sources)
         ids = [negative_id for negative_id, _ in chosen]
@@ -141,14 +136,19 @@ def mix(
                 "sources": sources,
             }
         )
-    if not rows:
+        # Into columns, a piece at a time: objects for all of them would be large.
+        if len(rows) == _ROWS_AT_ONCE:
+            tables.append(pa.Table.from_pylist(rows, schema=INSTANCE_SCHEMA))
+            rows.clear()
+    table = pa.concat_tables([*tables, pa.Table.from_pylist(rows, schema=INSTANCE_SCHEMA)])
+    if not table.num_rows:
         raise InputError(
             "no training pair has a negative",
             remedy="use a larger corpus, or set mixing.synthetic and mixing.retrieved to 0 to "
             "train with in-batch negatives alone",
         )
     return Mixture(
-        instances=pa.Table.from_pylist(rows, schema=INSTANCE_SCHEMA),
+        instances=table.combine_chunks(),
         by_source=dict(sorted(by_source.items())),
         synthetic_proposed=proposed,
         synthetic_accepted=accepted,
@@ -171,42 +171,8 @@ def _limited(pairs: Sequence[tuple[str, str]], most: int) -> list[tuple[str, str
     return kept
 
 
-def _offers(
-    negatives: pa.Table, verdicts: pa.Table, options: MixingOptions
-) -> tuple[dict[str, _Offer], int]:
-    synthetic: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    retrieved: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-    fill: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-    accepted = 0
-    columns = ("negative_id", "query_id", "positive_id", "source", "doc_id", "has_text")
-    # Whether there is a text matters here, not the text.
-    lengths = pc.fill_null(pc.utf8_length(negatives["text"]), 0)
-    table = negatives.append_column("has_text", pc.greater(lengths, 0))
-    table = table.select([*columns, "rank"]).filter(stands(negatives, verdicts))
-    within = within_window(table, options)
-    for negative_id, query_id, positive_id, source, doc_id, has_text in zip(
-        *(within[name].to_pylist() for name in columns), strict=True
-    ):
-        if source == SYNTHETIC:
-            if has_text:
-                accepted += 1
-                synthetic[query_id].append((negative_id, positive_id))
-        elif source in options.sources:
-            retrieved[query_id].append((negative_id, source, doc_id))
-        elif source == FILL:
-            fill[query_id].append((negative_id, source, doc_id))
-    return {
-        query_id: _Offer(
-            tuple(sorted(synthetic[query_id])),
-            tuple(sorted(retrieved[query_id])),
-            tuple(sorted(fill[query_id])),
-        )
-        for query_id in {*synthetic, *retrieved, *fill}
-    }, accepted
-
-
 def _choose(
-    offer: _Offer,
+    offer: Offer,
     query_id: str,
     positive_id: str,
     options: MixingOptions,

@@ -51,10 +51,11 @@ def estimate_writing(
         for part in _READ:
             if (output / part).exists():
                 (folder / part).symlink_to((output / part).resolve())
-        journal = output / "journal.sqlite"
-        if config.llm.journal is None and journal.is_file():
-            llm = config.llm.model_copy(update={"journal": journal.resolve()})
-            config = config.model_copy(update={"llm": llm})
+        journal = config.llm.journal or output / "journal.sqlite"
+        # One that is not there yet is not made either.
+        kept = journal.resolve() if journal.is_file() else None
+        llm = config.llm.model_copy(update={"journal": kept})
+        config = config.model_copy(update={"llm": llm})
         manifest = Manifest(folder, config, strangers=True)
         return writing_estimate(
             Run(folder, config, manifest, progress or SilentProgress(), retry_failed)

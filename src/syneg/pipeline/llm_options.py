@@ -23,7 +23,7 @@ class LanguageModelOptions(BaseModel):
             of any OpenAI-compatible server.
         endpoints: URLs of further servers of the same model; requests go where there is room.
         model: The model's name at the server; None where the server has just one.
-        concurrency: Most requests under way at once, at all servers together.
+        concurrency: Most requests under way at once at each server.
         requests_per_minute: Most requests begun in a minute at each server; None has no limit.
         tokens_per_minute: Most tokens in a minute at each server; None has no limit.
         timeout: Most seconds that one request may take.

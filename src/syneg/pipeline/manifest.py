@@ -18,7 +18,7 @@ import syneg
 from syneg.errors import InputError
 from syneg.files import file_hash, read_json, write_json, write_text
 from syneg.pipeline.config import RunConfig, differences
-from syneg.pipeline.stage_reads import BEFORE_PILOTS, EXTENDING, first_stage
+from syneg.pipeline.stage_reads import BEFORE_PILOTS, again_from, first_stage
 
 _PACKAGES = (
     "torch", "sentence-transformers", "transformers", "datasets", "bm25s", "ir-measures",
@@ -58,9 +58,15 @@ class Manifest:
             self._complete_pilot(bool(changed))
             piloted = "pilot" in stages and "skipped" not in stages["pilot"]["summary"]
             lines = [f"{key}: {old} → {new}" for key, (old, new) in changed.items()]
+            again = {
+                key: stage
+                for key, (old, new) in changed.items()
+                if TRAINING not in stages
+                and (stage := again_from(key, old, new, piloted=piloted)) is not None
+            }
             # What a stage that is yet to come reads may still change: nothing is overwritten.
-            more = EXTENDING if TRAINING not in stages else frozenset()
-            if any(first_stage(key, piloted=piloted) in stages for key in changed.keys() - more):
+            others = changed.keys() - again.keys()
+            if any(first_stage(key, piloted=piloted) in stages for key in others):
                 shown = ", ".join(lines[:10]) + (" …" if len(lines) > 10 else "")
                 raise InputError(
                     f"the run folder was made with another configuration ({shown})",
@@ -69,9 +75,9 @@ class Manifest:
                 )
             if not changed:
                 return
-            if changed.keys() & more:
-                self.write_on()
-            for key in changed.keys() - EXTENDING:
+            for stage in again.values():
+                self._forget_after(stage)
+            for key in others:
                 self.content["facts"].pop(_FACTS.get(key.partition(".")[0], ""), None)
             self.content["config"] = dumped
         else:
@@ -156,8 +162,13 @@ class Manifest:
                 remedy="give another --output, and the journal of this one with "
                 f"--set llm.journal={self.folder / 'journal.sqlite'}: nothing is asked twice",
             )
-        if WRITING in stages:
-            self.forget_from(list(stages)[list(stages).index(WRITING) :])
+        self._forget_after(WRITING)
+
+    def _forget_after(self, stage: str) -> None:
+        """Forget a stage and those after it, if it was done."""
+        done = list(self.content["stages"])
+        if stage in done:
+            self.forget_from(done[done.index(stage) :])
 
     def _complete_pilot(self, changed: bool) -> None:
         """Settle what stands of the pilot in a folder that an earlier call left."""

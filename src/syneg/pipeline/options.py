@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from syneg.encoders.loading import Pooling
+from syneg.encoders.nearest import SearchMethod
 from syneg.errors import InputError
 from syneg.filters.judge_options import JudgeOptions
 from syneg.filters.options import GateOptions
@@ -109,6 +110,10 @@ class MiningOptions(_Section):
         language: Of BM25's stemmer and stop words, such as "german"; "none" has neither.
         near_duplicate: Documents that share so many of their runs of five words with a
             positive are no candidates; None compares whole texts only.
+        search: How a dense source searches: "exact", or with FAISS "flat", "ivf" or "hnsw", whose
+            recall is measured; "auto" is exact up to a million documents and "ivf" beyond.
+        siblings: Whether other chunks of a positive's document (known from `chunks.parquet` or
+            `source_id` in the metadata of the corpus) may be candidates.
     """
 
     sources: tuple[str, ...] = ("bm25", "dense", "random")
@@ -117,6 +122,8 @@ class MiningOptions(_Section):
     reference: Literal["first", "nearest", "farthest", "mean"] = "nearest"
     language: str = "english"
     near_duplicate: Annotated[float, Field(gt=0, le=1)] | None = 0.8
+    search: SearchMethod = SearchMethod.AUTO
+    siblings: bool = False
 
     @model_validator(mode="before")
     @classmethod

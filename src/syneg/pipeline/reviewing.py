@@ -27,7 +27,8 @@ def add_reviews(output: Path, file: Path) -> tuple[int, bool]:
         file: The decisions; see `syneg.filters.review.read_reviews`.
 
     Returns:
-        How many decisions were added, and whether a model was trained already.
+        How many verdicts they are (a decision about a document holds for all sources that
+        proposed it), and whether a model was trained already.
 
     Raises:
         InputError: The folder holds no run or no negatives, or a line of the file is wrong.

@@ -19,8 +19,16 @@ _FIRST_STAGES = {
     "mixing": "mix",
     "training": "train",
 }
-EXTENDING = frozenset({"llm.seconds", "llm.queries", "llm.most_cost", "llm.most_tokens"})
-"""Keys that say how much is written: more may be asked for until something is trained on it."""
+_EXTENDING = frozenset(
+    f"llm.{key}"
+    for key in (
+        "seconds", "queries", "most_cost", "most_tokens",
+        # Where the model is reached; which model it is is a fact of its own.
+        "server",
+    )
+)  # fmt: skip
+# Stages that take seconds and ask nothing that was answered before.
+_CHEAP = ("filter", "mix")
 
 # The number of queries, the time and the server's address may still change after it: which
 # model is asked is a fact of its own.
@@ -56,3 +64,34 @@ def first_stage(key: str, *, piloted: bool = False) -> str:
         if {".".join(parts[:end]) for end in range(1, len(parts) + 1)} & {*_READ_BY_PILOT}:
             return "pilot"
     return _FIRST_STAGES.get(key, _FIRST_STAGES.get(key.partition(".")[0], "data"))
+
+
+def again_from(key: str, before: object, after: object, *, piloted: bool = False) -> str | None:
+    """Return the stage to go on from when a key changes before anything is trained.
+
+    How much is written may grow, and what was written may be judged and mixed anew: that costs
+    seconds, and nothing is asked twice.
+
+    Args:
+        key: Dotted.
+        before: Its value until now.
+        after: Its value from now on.
+        piloted: Whether the pilot trained models; then it chose the mixture.
+
+    Returns:
+        A stage; None where the change asks for another run folder.
+
+    Example:
+        >>> again_from("filters.copy_share", 0.5, 0.4), again_from("llm.queries", 10, 20)
+        ('filter', 'synthesize')
+        >>> again_from("llm.server", "none", "local") is None
+        True
+    """
+    if key in _EXTENDING:
+        # Another address of the model is no other model; none, or the local one, is.
+        is_other = key == "llm.server" and not {"none", "local"}.isdisjoint({before, after})
+        return None if is_other else "synthesize"
+    stage = first_stage(key)
+    if stage not in _CHEAP or (piloted and stage == "mix"):
+        return None
+    return stage

@@ -33,6 +33,7 @@ from syneg.synthesis.queries_output import (
     TEST,
     begin_folder,
     held_out_documents,
+    refuse_ids_of_no_line,
     write_folder,
 )
 from syneg.synthesis.queries_prompt import QueryExample, QueryPrompt
@@ -81,9 +82,10 @@ def generate_queries(
 ) -> QueriesSummary:
     """Generate queries for a corpus and write a BEIR folder that can be trained on.
 
-    Every answer is in the folder's journal before it is read: the same call goes on where
-    another one stopped, a call with more documents asks for the new ones only, and one that
-    differs only in what is kept asks nothing.
+    Every answer is in the journal before it is read: the same call goes on where another one
+    stopped, a call with more documents asks for the new ones only, and one that differs only in
+    what is kept asks nothing. For a corpus that has grown give another folder and the journal
+    of the first.
 
     Args:
         corpus: From `read_query_corpus`.
@@ -106,6 +108,7 @@ def generate_queries(
             is left (what was generated is in `queries.parquet` then).
     """
     options = options or QueryOptions()
+    refuse_ids_of_no_line(corpus)
     dataset = corpus.dataset
     unseen, splits = unseen_documents(dataset, exclude_splits)
     # What a judged chunk says may stand in the one beside it too.
@@ -122,12 +125,12 @@ def generate_queries(
     requests = QueryRequests(dataset, chosen.rows, prompt, seed=options.seed)
     fingerprint = dataset.fingerprint()
     begin_folder(output, fingerprint)
-    with Journal(output / JOURNAL) as journal:
+    with Journal(asking.journal or output / JOURNAL) as journal:
         model, asked = ask_for_queries(
             requests,
             journal,
             asking,
-            log_file=output / "llm-server.log",
+            folder=output,
             progress=progress or SilentProgress(),
         )
         written = written_queries(requests, journal, model)
@@ -155,7 +158,7 @@ def generate_queries(
     )
     if not summary.kept:
         write_table(output / GENERATED, table)
-        raise _nothing_left(summary, output)
+        raise _nothing_left(summary, output, _notes_on_answers(len(requests) - answered, asked))
     write_folder(corpus, table, output, carried=carried)
     settings = {**options.model_dump(mode="json"), "examples": len(examples)}
     write_json(
@@ -191,8 +194,8 @@ def _notes_on_documents(chosen: ChosenDocuments, splits: Sequence[str]) -> list[
     if chosen.excluded:
         notes.append(
             f"{chosen.excluded} documents got no query because they are relevant in "
-            f"{' or '.join(splits)}, or parts of such: what is trained on must not hold what is "
-            "measured"
+            f"{' or '.join(splits)}, or parts or copies of such: what is trained on must not hold "
+            "what is measured"
         )
     if chosen.too_short:
         notes.append(f"{chosen.too_short} documents got no query because they say too little")
@@ -211,7 +214,8 @@ def _notes_on_answers(unanswered: int, asked: EngineSummary | None) -> list[str]
     kinds = ", ".join(sorted(kind.value for kind in asked.failed)) if asked else ""
     why = f" ({kinds})" if kinds else ""
     if asked is not None and asked.stopped_by_budget:
-        return [f"{unanswered} documents got no answer in time; give more with --seconds"]
+        option, what = _OPTION_OF_LIMIT[asked.stopped_by or "seconds"]
+        return [f"{unanswered} documents got no answer {what}; give more with {option}"]
     return [
         f"{unanswered} documents got no answer{why}; the same command asks for them again, with "
         "--retry-failed also for those that were refused"
@@ -234,15 +238,22 @@ def _notes_on_result(table: pa.Table, splits: Sequence[str]) -> list[str]:
     return notes
 
 
+_OPTION_OF_LIMIT = {
+    "seconds": ("--seconds", "in time"),
+    "cost": ("--max-cost", "for the money"),
+    "tokens": ("--max-tokens", "within the tokens"),
+}
 # A development split is held out of them, and a batch needs several.
 _FEWEST_TRAINED = 8
 
 
-def _nothing_left(summary: QueriesSummary, output: Path) -> InputError:
+def _nothing_left(summary: QueriesSummary, output: Path, missing: Sequence[str]) -> InputError:
+    if not summary.answered:
+        return InputError("nothing was answered", file=output, remedy="; ".join(missing))
     reasons = ", ".join(f"{count} {reason}" for reason, count in summary.dropped.items())
     return InputError(
         f"no query is left of {summary.generated} that were generated for {summary.answered} "
-        f"documents ({reasons or 'nothing was answered'})",
+        f"documents ({reasons})",
         file=output / GENERATED,
         remedy="look at the reasons there; a larger --top or another language model may help",
     )

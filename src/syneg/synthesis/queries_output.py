@@ -80,8 +80,29 @@ def begin_folder(output: Path, fingerprint: str) -> None:
         raise InputError(
             "holds queries that were generated for another data set, or this one was changed",
             file=output,
-            remedy="choose another --output",
+            remedy="choose another --output; if the corpus has grown, give it --journal "
+            f"{output / JOURNAL} too, and only what is new is asked",
         )
+
+
+def refuse_ids_of_no_line(corpus: QueryCorpus) -> None:
+    """Make sure, before anything is asked, that judgements can name all queries and documents.
+
+    Raises:
+        InputError: An id has a tab, a line break or outer spaces.
+    """
+    for table, kind in ((corpus.dataset.corpus, "document"), (corpus.dataset.queries, "query")):
+        for chunk in table["id"].chunks:
+            bad = pc.match_substring_regex(chunk, r"^\s|[\t\n\r]|\s$")
+            first = pc.index(bad, pa.scalar(True)).as_py()
+            if first >= 0:
+                raise InputError(
+                    f"the id of a {kind} does not fit a line of tab-separated values",
+                    file=corpus.corpus_file,
+                    field="_id",
+                    value=chunk[first].as_py(),
+                    remedy="use ids without tabs, line breaks and outer spaces",
+                )
 
 
 def held_out_documents(sources: Mapping[str, str], *, share: float, seed: int) -> set[str]:

@@ -33,7 +33,8 @@ class ChosenDocuments:
 
     Attributes:
         rows: Their corpus rows, in the order in which they are asked for.
-        excluded: Documents left out because a split that must stay unseen knows them.
+        excluded: Documents left out because a split that must stay unseen knows them, or
+            another document with the same words.
         too_short: Documents left out because they say too little.
         repeated: Documents left out because another one has the same words.
         wanted: How many were asked for; None means all.
@@ -64,7 +65,7 @@ def choose_documents(
         seed: Another seed, another draw.
         most: Most documents; None means all that are fit.
         fewest_words: Fewest words of title and text together.
-        excluded: Ids of documents that must not be used.
+        excluded: Ids of documents that must not be used, nor others with the same words.
 
     Raises:
         InputError: No document is left.
@@ -80,7 +81,6 @@ def choose_documents(
     barred = pa.array(sorted(excluded), dataset.corpus.schema.field("id").type)
     draws, hashes = array("Q"), array("Q")
     fit: list[npt.NDArray[np.bool_]] = []
-    out = 0
     for batch in dataset.corpus.select(["id", "title", "text"]).to_batches(max_chunksize=_BATCH):
         allowed = pc.invert(pc.is_in(batch.column("id"), value_set=barred)).to_numpy(False)
         long_enough = np.zeros(len(allowed), dtype=np.bool_)
@@ -90,12 +90,15 @@ def choose_documents(
             draws.append(draw_number(seed, name, "document"))
             hashes.append(_hash(found))
             long_enough[number] = len(found) >= fewest_words
-        out += int((~allowed).sum())
         fit.append(np.stack([allowed, long_enough]))
     allowed, long_enough = np.concatenate(fit, axis=1)
+    same_words = np.frombuffer(hashes, np.uint64)
+    # What a copy says is known as well.
+    allowed &= ~np.isin(same_words, same_words[~allowed])
+    out = int((~allowed).sum())
     rows = np.flatnonzero(allowed & long_enough)
     rows = rows[np.argsort(np.frombuffer(draws, np.uint64)[rows], kind="stable")]
-    _, firsts = np.unique(np.frombuffer(hashes, np.uint64)[rows], return_index=True)
+    _, firsts = np.unique(same_words[rows], return_index=True)
     unique = rows[np.sort(firsts)]
     if not len(unique):
         raise InputError(

@@ -17,6 +17,7 @@ from syneg.mining.candidates import Candidates, Integers, Positives
 from syneg.mining.exclusions import exclude_by_text, exclude_known
 from syneg.mining.rules import Rule
 from syneg.mining.selection import Selection, select
+from syneg.mining.siblings import exclude_siblings
 from syneg.seeding import generator_for
 from syneg.training.examples import LABEL, TrainingExamples
 from syneg.training.loss import Batch
@@ -135,6 +136,8 @@ class StepRetriever:
         found = exclude_known(
             replace(found, similarities=found.scores), known, self.retrieval.dataset
         )
+        if self.retrieval.siblings is not None:
+            found = exclude_siblings(found, known, self.retrieval.siblings)
         found.excluded[self._known_texts(numbers, found)] = _POSITIVE
         found.excluded[np.isin(self._keys(found), self._refused)] = _POSITIVE
         drawn = int(generator_for(self.seed, "adore", str(step)).integers(2**31))

@@ -132,7 +132,11 @@ class Refreshes:
         positives = split_positives(data, retrieval.split)
         source = DenseSource(encoder, vectors, options.refresh_depth)
         found = source.candidates(
-            data, positives, retrieval.split, near_duplicate=retrieval.near_duplicate
+            data,
+            positives,
+            retrieval.split,
+            near_duplicate=retrieval.near_duplicate,
+            sources=retrieval.siblings_in(data),
         )
         keys = candidate_keys(found.owners, found.documents, data)
         found.excluded[np.isin(keys, retrieval.refused_keys(data))] = _POSITIVE

@@ -112,6 +112,8 @@ class NegativesLoss(torch.nn.Module):  # type: ignore[misc]
 
     def _encode(self, features: dict[str, Tensor]) -> Tensor:
         vectors = self.model(features)["sentence_embedding"].float()
+        # As they are compared after training: cut to the model's dimensions, then scaled.
+        vectors = vectors[:, : self.model.truncate_dim]
         return torch.nn.functional.normalize(vectors, dim=1) if self._to_length_one else vectors
 
     def _loss(self, queries: Tensor, texts: Tensor, batch: Batch) -> Tensor:

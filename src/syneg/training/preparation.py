@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from syneg.encoders.devices import mining_precision
 from syneg.files import file_hash, remove_tree
 from syneg.training.options import TrainingOptions
 from syneg.training.query_side import has_two_sides
@@ -47,13 +48,7 @@ def training_precision(options: TrainingOptions, device: str) -> str:
     """Return "bfloat16" or "float32": what is asked for, or what the hardware computes fast."""
     if options.precision != "auto":
         return options.precision
-    import torch
-
-    if device == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-    else:
-        fast = device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bfloat16" if fast else "float32"
+    return mining_precision(device).value
 
 
 @contextlib.contextmanager

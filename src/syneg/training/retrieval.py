@@ -43,6 +43,9 @@ class Retrieval:
         window: Only the first so many candidates that the rules leave are drawn from.
         refused: Columns of `REFUSED_SCHEMA`: documents that are never a query's negative
             although no judgement says so; see `refused_pairs`.
+        siblings: Which rows of the corpus were cut from one document (see
+            `syneg.mining.siblings.source_documents`): those of a positive are never negatives.
+            None where it does not matter.
     """
 
     instances: pa.Table
@@ -56,6 +59,7 @@ class Retrieval:
     near_duplicate: float | None = NEAR_DUPLICATE
     window: int = 30
     refused: pa.Table = field(default_factory=REFUSED_SCHEMA.empty_table)
+    siblings: Integers | None = None
 
     @cached_property
     def trained(self) -> RetrievalDataset:
@@ -107,6 +111,12 @@ class Retrieval:
                 break
             wanted[row] = None
         return replace(whole, corpus=whole.corpus.take(pa.array(sorted(wanted), pa.int64())))
+
+    def siblings_in(self, dataset: RetrievalDataset) -> Integers | None:
+        """Return `siblings` for the rows of a part of the corpus, from `within`."""
+        if self.siblings is None:
+            return None
+        return self.siblings[self.dataset.document_rows(dataset.corpus["id"])]
 
     def _mined_rows(self) -> list[int]:
         ids = pc.unique(self.instances["query_id"])

@@ -4,100 +4,36 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from syneg.cli import mine_options as own
 from syneg.cli.commands import options
-
-Source = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--source",
-        help="random, bm25, dense, fusion:bm25+dense, run:FILE, judged or earlier:FILE; "
-        "repeatable (default by itself: dense).",
-    ),
-]
-Select = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--select",
-        help="A rule: rank:1-30, perc-pos:0.95, margin:0.05, margin-relative:0.05, "
-        "similarity-max:0.8, similarity-min:0.2, score-max:…, score-min:…; last, if any, one "
-        "that chooses: top, random, simans:a=0.5,b=0. Repeatable (default: perc-pos:0.95).",
-    ),
-]
-ReferenceName = Annotated[
-    str | None,
-    typer.Option(
-        "--reference",
-        help="Which of several positives candidates are held against: nearest (default), "
-        "first, farthest or mean.",
-    ),
-]
-Depth = Annotated[
-    int | None,
-    typer.Option("--depth", min=1, help="Candidates per query and source (default: 100)."),
-]
-Language = Annotated[
-    str | None,
-    typer.Option("--language", help="Of BM25's stemmer and stop words (default: english)."),
-]
 
 
 def mine(
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", help="The run folder; with --to, the file to write."),
-    ] = None,
+    output: own.Output = None,
     dataset: options.Dataset = None,
     model: options.Model = None,
-    source: Source = None,
-    select: Select = None,
-    reference: ReferenceName = None,
-    depth: Depth = None,
-    language: Language = None,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            "--to",
-            help="By itself, without a run folder: st, st-triplet, flagembedding, tevatron, "
-            "tevatron-older, trec or jsonl.",
-        ),
-    ] = None,
-    negatives: Annotated[
-        int | None,
-        typer.Option("--negatives", min=1, help="With --to: for each query (default: 4)."),
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option("--split", help="With --to: whose queries (default: train).")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="With --to: of all that is drawn.")
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            "--cache",
-            help="With --to: where vectors and candidates are kept (default: the folder "
-            "syneg-cache beside the output).",
-        ),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            "--precision",
-            help="With --to: auto (default: bfloat16 where it is fast), float32 or bfloat16.",
-        ),
-    ] = None,
-    max_length: Annotated[
-        int | None,
-        typer.Option("--max-length", min=8, help="With --to: most tokens read of a text."),
-    ] = None,
-    explain: Annotated[
-        str | None,
-        typer.Option("--explain", help="Show a query's candidates and what became of each."),
-    ] = None,
+    source: own.Source = None,
+    select: own.Select = None,
+    reference: own.ReferenceName = None,
+    depth: own.Depth = None,
+    language: own.Language = None,
+    to: own.To = None,
+    negatives: own.Negatives = None,
+    split: own.Split = None,
+    seed: own.Seed = None,
+    cache: own.Cache = None,
+    precision: own.Precision = None,
+    max_length: own.MaxLength = None,
+    pooling: own.Pooling = None,
+    dimensions: own.Dimensions = None,
+    query_prompt: own.QueryPrompt = None,
+    document_prompt: own.DocumentPrompt = None,
+    device: own.Device = None,
+    search: own.Search = None,
+    siblings: own.Siblings = None,
+    explain: own.Explain = None,
     llm: options.LanguageModel = None,
     llm_model: options.LanguageModelName = None,
     synthetic: options.Synthetic = None,
@@ -111,9 +47,10 @@ def mine(
     """Mine negatives into a run folder, or by itself into training data for another tool.
 
     By itself (--to), vectors and candidates are cached: a second call with other rules takes
-    seconds. Known positives, documents that repeat one, and the query itself are never chosen;
-    queries that come out with too few are told and stay so (FILE.selection.parquet has a row
-    for every query).
+    seconds. Known positives, documents that repeat one, other chunks of a positive's document
+    (where `syneg chunk` or `source_id` in the metadata tells), and the query itself are never
+    chosen; queries that come out with too few are told and stay so (FILE.selection.parquet has
+    a row for every query).
 
     Examples:
       syneg mine --dataset ./my-data --output runs/first
@@ -125,7 +62,10 @@ def mine(
     """
     alone = {
         "--negatives": negatives, "--split": split, "--seed": seed, "--cache": cache,
-        "--precision": precision, "--max-length": max_length,
+        "--precision": precision, "--max-length": max_length, "--pooling": pooling,
+        "--dimensions": dimensions, "--query-prompt": query_prompt,
+        "--document-prompt": document_prompt, "--device": device, "--search": search,
+        "--siblings": siblings,
     }  # fmt: skip
     for_run = {
         "--config": config, "--set": set_, "--llm": llm, "--llm-model": llm_model,
@@ -152,10 +92,17 @@ def mine(
                 negatives=negatives,
                 split=split,
                 seed=seed,
+                search=search,
             ),
             model=model or "minilm",
             precision=precision or "auto",
             max_length=max_length,
+            pooling=pooling,
+            dimensions=dimensions,
+            query_prompt=query_prompt,
+            document_prompt=document_prompt,
+            device=device,
+            siblings=bool(siblings),
             trust_remote_code=trust_remote_code,
             offline=offline,
         ).mine()

@@ -37,6 +37,7 @@ def show(
     """
     from syneg.cli.console import out
     from syneg.datasets.load import load_dataset
+    from syneg.errors import InputError
     from syneg.pipeline.config import load_config
     from syneg.synthesis.profile import load_profile, profile_for
     from syneg.synthesis.writer import Writer
@@ -46,6 +47,13 @@ def show(
     named = loaded.synthesis.profile
     profile = load_profile(named) if named else profile_for(data.name)
     writer = Writer(data, loaded.dataset.train, loaded.synthesis, profile, seed=loaded.seed)
+    if sample >= loaded.synthesis.calls_per_query:
+        raise InputError(
+            "there is no such call",
+            field="--sample",
+            value=sample,
+            remedy=f"a query has {loaded.synthesis.calls_per_query} (synthesis.per_query)",
+        )
     query_id = query or writer.query_ids(most_queries=1)[0]
     for number, call in enumerate(writer.preview(query_id, sample=sample), 1):
         characters = len(call.messages.system) + len(call.messages.user)

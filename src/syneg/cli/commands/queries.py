@@ -29,11 +29,12 @@ def queries(
         Path, typer.Option("--output", help="The folder to make; the same one goes on.")
     ],
     llm: Annotated[
-        str,
+        list[str],
         typer.Option(
             "--llm",
-            help="Who writes: 'local', or the URL of any OpenAI-compatible server. The key is "
-            "read from SYNEG_LLM_API_KEY or OPENAI_API_KEY.",
+            help="Who writes: 'local', or the URL of any OpenAI-compatible server; repeat it for "
+            "several servers of one model. The key is read from SYNEG_LLM_API_KEY or "
+            "OPENAI_API_KEY.",
         ),
     ],
     llm_model: options.LanguageModelName = None,
@@ -94,8 +95,19 @@ def queries(
     ] = 0.7,
     seed: Annotated[int, typer.Option("--seed", help="Seed of all that is drawn.")] = 0,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", min=1, help="Most requests at once.")
+        int, typer.Option("--concurrency", min=1, help="Most requests at once at each server.")
     ] = 8,
+    prices: options.PricesOption = None,
+    max_cost: options.MaxCost = None,
+    max_tokens: options.MaxTokens = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal",
+            help="The file of answers (default: journal.sqlite in the output). With that of an "
+            "earlier output, a corpus that has grown costs only what is new.",
+        ),
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=1, help="Time that the model may write.")
     ] = None,
@@ -126,6 +138,7 @@ def queries(
     """
     from syneg.cli.console import ConsoleProgress, err, out, say_interrupted
     from syneg.errors import InputError
+    from syneg.llm.prices import Limits, Prices
     from syneg.synthesis.queries import generate_queries
     from syneg.synthesis.queries_asking import AskingOptions
     from syneg.synthesis.queries_corpus import read_query_corpus
@@ -141,6 +154,24 @@ def queries(
         "seed": seed,
     }
     chosen = _options(values)
+    priced = options.read_prices(prices)
+    asking = AskingOptions(
+        server=llm[0],
+        endpoints=tuple(llm[1:]),
+        model=llm_model,
+        concurrency=concurrency,
+        seconds=seconds,
+        prices=Prices(
+            input_per_million=priced["llm.input_price"],
+            output_per_million=priced["llm.output_price"],
+        )
+        if priced
+        else None,
+        limits=Limits(cost=max_cost, tokens=max_tokens),
+        journal=journal,
+        offline=offline,
+        retry_failed=retry_failed,
+    )
     corpus = read_query_corpus(dataset, skip_unknown=skip_unknown, offline=offline)
     if test_share is not None and "test" in corpus.dataset.splits:
         raise InputError(
@@ -154,14 +185,7 @@ def queries(
         summary = generate_queries(
             corpus,
             output,
-            AskingOptions(
-                server=llm,
-                model=llm_model,
-                concurrency=concurrency,
-                seconds=seconds,
-                offline=offline,
-                retry_failed=retry_failed,
-            ),
+            asking,
             chosen,
             examples_file=examples,
             exclude_splits=exclude_split,

@@ -29,7 +29,7 @@ def review(
     from syneg.pipeline.reviewing import add_reviews
 
     count, trained = add_reviews(output, file)
-    out.print(f"{count} decisions were taken in.", highlight=False)
+    out.print(f"{count} verdicts of people were taken in.", highlight=False)
     if trained:
         err.print(
             "A model was trained on this run's mixture already; it stays as it is.",

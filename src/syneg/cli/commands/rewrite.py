@@ -30,6 +30,7 @@ def rewrite(
       syneg rewrite --dataset ./my-data --output runs/first --llm http://127.0.0.1:8000/v1
     """
     from syneg.cli.console import ConsoleProgress, out
+    from syneg.llm.outcome_lines import outcome_lines
     from syneg.pipeline.rewriting import FILE, rewrite_positives
 
     loaded = options.configuration(
@@ -59,5 +60,5 @@ def rewrite(
         highlight=False,
         markup=False,
     )
-    if summary["stopped_by"]:
-        out.print(f"Stopped by the limit of {summary['stopped_by']}.", highlight=False)
+    for line in outcome_lines(summary):
+        out.print(line, highlight=False, markup=False)

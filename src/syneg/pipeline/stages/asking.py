@@ -20,6 +20,11 @@ from syneg.pipeline.run import Run
 WRITING, JUDGING = "synthesize", "judge"
 """Names under which progress and spending are kept."""
 
+# The longest prompts for the local model: rules, a sample, query, positive and candidate.
+_PROMPT_TOKENS = 1_536
+# It may run on slow processors; nobody pays for its time.
+_LOCAL_SECONDS = 600.0
+
 RemoteModel = OpenAICompatibleModel | Endpoints
 
 
@@ -98,9 +103,11 @@ def language_model_of(run: Run) -> Iterator[LanguageModel]:
         from syneg.llm.local import LocalServer
 
         with LocalServer(
-            slots=options.concurrency, log_file=run.folder / "llm-server.log"
+            slots=options.concurrency,
+            context_tokens_per_slot=_PROMPT_TOKENS + _most_answer_tokens(run),
+            log_file=run.folder / "llm-server.log",
         ) as server:
-            yield server.model()
+            yield server.model(timeout=max(options.timeout, _LOCAL_SECONDS))
         return
     model = remote_model(run)
     if options.model is None:
@@ -111,6 +118,12 @@ def language_model_of(run: Run) -> Iterator[LanguageModel]:
         "let the server serve the model that this run began with, or give another --output",
     )
     yield model
+
+
+def _most_answer_tokens(run: Run) -> int:
+    options = run.config.synthesis
+    # An analysis may be twice as long as a text.
+    return options.max_tokens * max(options.texts_per_call, 2 if options.prompt == "causal" else 1)
 
 
 def ask(

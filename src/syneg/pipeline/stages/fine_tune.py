@@ -19,6 +19,7 @@ from syneg.evaluation.retrieve import retrieve
 from syneg.files import file_hash, read_json, remove_tree, value_hash, write_json
 from syneg.mining.references import Reference
 from syneg.mining.rules import parse_rules
+from syneg.mining.siblings import source_documents
 from syneg.pipeline.chosen import chosen_training
 from syneg.pipeline.run import Run
 from syneg.pipeline.stages.judge import read_mixture
@@ -98,6 +99,9 @@ def _retrieval(run: Run) -> Retrieval:
         near_duplicate=config.mining.near_duplicate,
         window=config.mixing.window,
         refused=refused_pairs(negatives, run.pool.verdicts()),
+        siblings=None
+        if config.mining.siblings
+        else source_documents(config.dataset.location, run.dataset),
     )
 
 

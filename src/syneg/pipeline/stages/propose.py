@@ -8,9 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from syneg.encoders.nearest import SearchOptions
+from syneg.encoders.remembered import RememberedQueries
 from syneg.files import read_table
-from syneg.mining.candidates import Positives
+from syneg.mining.candidates import Integers, Positives
 from syneg.mining.exclusions import exclusion_counts
+from syneg.mining.siblings import source_documents
 from syneg.mining.similarity import add_similarities
 from syneg.mining.source import RetrievedSource, split_positives, to_proposals
 from syneg.mining.source_list import Means, build_sources
@@ -27,26 +30,34 @@ SYNTHETIC_PART = "llm"
 def mine(run: Run) -> tuple[dict[str, Any], list[Path]]:
     """Propose what the sources retrieve for the training queries."""
     options = run.config.mining
+    # Each query is encoded once for all sources.
+    encoder = RememberedQueries(run.encoder)
     sources = build_sources(
         parse_sources(options.sources, field="mining.sources"),
         Means(
             depth=options.depth,
             seed=run.config.seed,
             language=options.language,
-            dense=lambda: (run.encoder, lambda: run.vectors),
+            dense=lambda: (encoder, lambda: run.vectors),
             # Chance only fills up.
             random_depth=max(10, run.config.mixing.total),
+            search=SearchOptions(options.search, seed=run.config.seed),
         ),
     )
     positives = split_positives(run.dataset, run.config.dataset.train)
+    cut = None if options.siblings else source_documents(run.config.dataset.location, run.dataset)
     folder = run.folder / "pool" / "negatives"
     _forget_others(folder, {source.name for source in sources})
-    summary: dict[str, Any] = {"proposed": {}, "excluded": {}}
+    summary: dict[str, Any] = {"proposed": {}, "excluded": {}, "search": {}}
     written = []
     with run.progress.task("mine", total=len(sources)) as task:
         for source in sources:
             task.describe(source.name)
-            proposals, summary["excluded"][source.name] = _proposals(run, source, positives)
+            proposals, summary["excluded"][source.name] = _proposals(
+                run, source, positives, encoder, cut
+            )
+            if source.facts:
+                summary["search"][source.name] = source.facts
             run.pool.write_negatives(source.name, proposals)
             written.append(folder / f"{source.name}.parquet")
             summary["proposed"][source.name] = proposals.num_rows
@@ -56,7 +67,11 @@ def mine(run: Run) -> tuple[dict[str, Any], list[Path]]:
 
 
 def _proposals(
-    run: Run, source: RetrievedSource, positives: Positives
+    run: Run,
+    source: RetrievedSource,
+    positives: Positives,
+    encoder: RememberedQueries,
+    cut: Integers | None,
 ) -> tuple[pa.Table, dict[str, int]]:
     """Return a source's proposals, and how many candidates were excluded and why."""
     found = source.candidates(
@@ -64,9 +79,10 @@ def _proposals(
         positives,
         run.config.dataset.train,
         near_duplicate=run.config.mining.near_duplicate,
+        sources=cut,
     )
     proposals = to_proposals(run.dataset, found, positives)
-    proposals = add_similarities(proposals, run.dataset, run.encoder, run.vectors)
+    proposals = add_similarities(proposals, run.dataset, encoder, run.vectors)
     return proposals, exclusion_counts(found)
 
 

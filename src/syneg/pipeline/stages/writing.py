@@ -34,7 +34,7 @@ from syneg.synthesis.recorded import read_recorded_negatives
 from syneg.synthesis.writer import Writer
 
 logger = logging.getLogger(__name__)
-# So many prompts are rendered to estimate what all of them take.
+# So many prompts, evenly spaced, are rendered to estimate what all of them take.
 _SAMPLE = 2_000
 
 
@@ -107,15 +107,19 @@ def writing_estimate(run: Run) -> Estimate:
     """
     writer = _writer(run, _mined(run))
     writer.refuse_positives()
+    options = run.config.llm
+    servers = max(1, len(options.urls))
     with journal_of(run) as journal:
         return estimate(
             writer.exchanges(**_queries(run, None)),
             model_name(run),
             journal,
-            prices=run.config.llm.prices,
-            concurrency=run.config.llm.concurrency * max(1, len(run.config.llm.urls)),
+            prices=options.prices,
+            concurrency=options.concurrency * servers,
+            requests_per_minute=options.requests_per_minute
+            and options.requests_per_minute * servers,
+            tokens_per_minute=options.tokens_per_minute and options.tokens_per_minute * servers,
             total=writer.count(**_queries(run, None)),
-            # They come in an order drawn by chance: the first are a fair sample.
             sample=_SAMPLE,
             retry_failed=run.retry_failed,
         )
@@ -198,9 +202,10 @@ def _writer(run: Run, mined: pa.Table | None = None) -> Writer:
 
 def _mined(run: Run) -> pa.Table | None:
     """Return the mined documents that may be rewritten, where the prompt rewrites any."""
-    if run.config.synthesis.prompt != "causal" or "dense" not in run.pool.parts():
+    parts = [one for one in ("dense", "fusion", "bm25") if one in run.pool.parts()]
+    if run.config.synthesis.prompt != "causal" or not parts:
         return None
-    mined = run.pool.negatives("dense")
+    mined = run.pool.negatives(parts[0])
     # What is judged a false negative when it is mined would be a poor start for a negative.
     return mined.filter(stands(mined, select_mined(run, mined).verdicts))
 
