@@ -116,6 +116,7 @@ def test_the_grid_is_chosen_from_on_the_development_split(data: Path, tmp_path: 
     assert len(times(tmp_path / "out")) == 1 + 2 + 1
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     file = tmp_path / "plan.yaml"
