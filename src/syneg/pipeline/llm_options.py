@@ -102,7 +102,7 @@ class LanguageModelOptions(BaseModel):
             raise ValueError("give both llm.input_price and llm.output_price, or neither")
         if self.most_cost is not None and self.prices is None:
             raise ValueError(
-                "llm.most_cost needs prices: give llm.input_price and llm.output_price, in US "
-                "dollars for a million tokens"
+                "llm.most_cost needs prices: give llm.input_price and llm.output_price (--prices), "
+                "in US dollars for a million tokens"
             )
         return self
