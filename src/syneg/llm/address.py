@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import httpx
@@ -177,3 +178,26 @@ def checked_key(key: str | None) -> str | None:
             remedy=f"copy it again into the environment variable {KEY_VARIABLES[0]}",
         )
     return key or None
+
+
+def refuse_other_machines(urls: Iterable[str], *, field: str) -> None:
+    """Make sure that all servers are on this machine, where nothing may leave it.
+
+    Args:
+        urls: The servers' addresses.
+        field: What errors call the place that named them.
+
+    Raises:
+        InputError: One is not.
+
+    Example:
+        >>> refuse_other_machines(["http://127.0.0.1:8080/v1"], field="--llm")
+    """
+    for url in urls:
+        if not is_this_machine(url):
+            raise InputError(
+                "the language model server is not on this machine, and --offline was given",
+                field=field,
+                value=url,
+                remedy="leave --offline away, or give a server on this machine",
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from syneg.filters.selected import SelectedPool, select_from_pool
@@ -42,3 +43,20 @@ def select_mined(run: Run, retrieved: pa.Table) -> SelectedPool:
         reference=Reference(options.reference),
         seed=run.config.seed,
     )
+
+
+def positive_similarities_of(run: Run, negatives: pa.Table) -> dict[tuple[str, str], float]:
+    """Return the similarity of each positive of the negatives' queries, by query and positive.
+
+    They were computed when the candidates were mined: nothing is encoded.
+    """
+    positives = compared_positives(run)
+    wanted = set(negatives["query_id"].to_pylist())
+    chosen = np.array([one in wanted for one in positives.query_ids], bool)
+    rows = np.flatnonzero(chosen[positives.owners])
+    if positives.similarities is None or not rows.size:
+        return {}
+    documents = run.dataset.corpus["id"].take(pa.array(positives.documents[rows])).to_pylist()
+    queries = [positives.query_ids[place] for place in positives.owners[rows].tolist()]
+    values = positives.similarities[rows].tolist()
+    return dict(zip(zip(queries, documents, strict=True), values, strict=True))

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syneg.errors import InputError
-from syneg.llm.address import api_key_from_environment, is_this_machine, server_address
+from syneg.llm.address import (
+    api_key_from_environment,
+    is_this_machine,
+    refuse_other_machines,
+    server_address,
+)
 from syneg.llm.endpoints import language_model
 from syneg.llm.engine import EngineSummary, answer_all
 from syneg.llm.journal import Journal
@@ -109,14 +114,9 @@ def ask_for_queries(
         return _ask_local(requests, journal, options, folder, progress)
     if options.model is not None and not _waiting(requests, journal, options.model):
         return options.model, None
+    if options.offline:
+        refuse_other_machines(options.urls, field="--llm")
     away = [url for url in options.urls if not is_this_machine(url)]
-    if options.offline and away:
-        raise InputError(
-            "the language model server is not on this machine, and --offline was given",
-            field="--llm",
-            value=away[0],
-            remedy="leave --offline away, or give a server on this machine",
-        )
     model = language_model(
         options.urls,
         options.model,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from syneg.errors import InputError, MissingExtraError
-from syneg.llm.address import api_key_from_environment, is_this_machine
+from syneg.llm.address import api_key_from_environment, refuse_other_machines
 from syneg.llm.client import OpenAICompatibleModel
 from syneg.llm.endpoints import Endpoints, language_model
 from syneg.llm.engine import EngineSummary, Limits, Work, answer_all
@@ -53,14 +53,8 @@ def remote_model(run: Run) -> RemoteModel:
         InputError: A server is not on this machine and the run is to stay offline.
     """
     options = run.config.llm
-    for url in options.urls:
-        if run.config.offline and not is_this_machine(url):
-            raise InputError(
-                "the language model server is not on this machine, and --offline was given",
-                field="llm.server",
-                value=url,
-                remedy="leave --offline away, or give a server on this machine",
-            )
+    if run.config.offline:
+        refuse_other_machines(options.urls, field="llm.server")
     return language_model(
         options.urls,
         options.model,

@@ -13,12 +13,11 @@ import pyarrow.compute as pc
 from syneg.files import read_table, write_table
 from syneg.filters.judge_exchange import CROSS_ENCODER, JUDGE
 from syneg.filters.run import gate_yield, judge_synthetic
-from syneg.mining.similarity import positive_similarities
 from syneg.mixing.mixer import mix as mix_negatives
 from syneg.negatives.record import SYNTHETIC
 from syneg.pipeline.chosen import chosen_mixing
 from syneg.pipeline.run import Run
-from syneg.pipeline.selected import select_mined
+from syneg.pipeline.selected import positive_similarities_of, select_mined
 from syneg.pipeline.stages.judging import judge_false_negatives, second_opinion
 
 logger = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ def gate_verdicts(
         options,
         split=run.config.dataset.train,
         mined=mined,
-        positive_similarity=positive_similarities(written, run.dataset, run.encoder, run.vectors),
+        positive_similarity=positive_similarities_of(run, written),
         known=known,
     )
 
